@@ -1,0 +1,70 @@
+# Everything runs from .venv, which the first target makes; nothing but Python >= 3.11, git and make is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_WORKERS ?= 2
+# Hand-written modules among the generated ones.
+PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py)
+
+.PHONY: help venv demo test check fix lint types layers twins unit docs bench soak clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+venv: $(STAMP) ## the environment, remade when pyproject.toml changes
+
+$(STAMP): pyproject.toml
+	@set -e; found=; \
+	for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then found=$$python; break; fi; \
+	done; \
+	test -n "$$found" || { echo "No Python >= 3.11 with venv found; say which: make venv PYTHON=/path/to/python" >&2; exit 1; }; \
+	test -x $(BIN)/python || "$$found" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,trio]' --group dev
+	@touch $(STAMP)
+
+demo: venv ## checkpoint a real folder under asyncio, trio and the sync face, with a crash in the middle
+	$(BIN)/remote-store demo $(DEMO_ARGS)
+
+test: check unit ## all that must be green: static checks, the site, the tests
+	@:
+
+check: lint types layers twins docs ## the static part of `make test`
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(if $(PAIRS),$(BIN)/ruff format --check --no-force-exclude $(PAIRS))
+
+types: venv
+	$(BIN)/mypy
+
+layers: venv
+	$(BIN)/lint-imports
+
+twins: venv
+	$(BIN)/python tools/gen_sync.py --check
+
+docs: venv ## the site, strictly, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+unit: venv
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not soak and not bench' $(PYTEST_ARGS)
+
+fix: venv ## format, sort imports, rewrite the twins
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python tools/gen_sync.py
+
+bench: venv ## our figures beside os, anyio, aiofiles, fsspec and obstore, as ratios
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+soak: venv ## the long runs and full counts
+	$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST_ARGS)
+
+clean: ## everything that was made
+	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
