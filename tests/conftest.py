@@ -1,0 +1,17 @@
+"""What every test may ask for: the two event loops of anyio's plugin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+# A test marked `pytest.mark.anyio` runs once on each; what belongs to asyncio alone is marked `pytest.mark.asyncio`.
+LOOPS = [pytest.param(("asyncio", {}), id="asyncio"), pytest.param(("trio", {}), id="trio")]
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Run an async test on asyncio and on trio."""
+    backend: tuple[str, dict[str, Any]] = request.param
+    return backend
