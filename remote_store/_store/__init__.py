@@ -1,0 +1,1 @@
+"""Stores: a backend seen from a root, with checks, names and logging."""

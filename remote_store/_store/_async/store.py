@@ -1,0 +1,414 @@
+"""AsyncStore: a folder of a backend as a store of its own (CONTRACT A2, seeds/003)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ..._contract._async.backend import AsyncBackend
+from ..._contract._async.content import AnyAsyncContent, portable_async_content
+from ..._contract._sync.backend import Backend as SyncBackend
+from ..._core.capability import Capability, CapabilitySet
+from ..._core.errors import InvalidPath, NotFound
+from ..._core.keys import RemotePath, file_key, folder_key, join, normalize
+from ..._core.metadata import checked_metadata
+from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult, cut, rebased
+from ..log import called, completed
+from ..rules import FolderTotals, checked_depth, entry_filter, folder_missing, glob_escape, head_of, write_options
+from .pairs import ReadStream, StoreFace, adopt, default, mapped, open_stream, subfolders
+
+__all__ = ["AsyncStore"]
+
+T = TypeVar("T")
+
+
+class AsyncStore(StoreFace):
+    """A store: the folder `root_path` of a backend, with keys relative to it.
+
+    `backend` may be of either kind: one for the other side is wrapped. Every path is checked and joined to the
+    root before the backend sees it. A store holds no state of its own: it can be shared, and `child` makes another
+    for a subfolder. As a context manager it closes its backend at the end.
+
+    Arguments are checked in one order: values, then capabilities, then paths, all before any I/O.
+    """
+
+    _backend: Any
+    _root: str
+    _owns_backend: bool
+
+    def __init__(self, backend: AsyncBackend | SyncBackend, root_path: str = "") -> None:
+        self._backend = adopt(backend)
+        self._root = normalize(root_path)
+        self._owns_backend = True
+
+    # Reading
+
+    def read(self, path: str) -> ReadStream:
+        """Open a file and return its content as a stream.
+
+        Raises CapabilityNotSupported and InvalidPath (an empty path, a folder), and NotFound: at once on the sync
+        side, when the stream is opened on the other.
+        """
+        return open_stream(self._backend, self._file("read", path, Capability.READ))
+
+    async def read_bytes(self, path: str) -> bytes:
+        """Return the whole content of a file. Raises NotFound, and InvalidPath for a folder."""
+        content: bytes = await self._backend.read_bytes(self._file("read_bytes", path, Capability.READ))
+        return content
+
+    async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the whole content of a file as text.
+
+        `encoding` and `errors` are those of `bytes.decode`. Raises NotFound, InvalidPath and UnicodeDecodeError.
+        """
+        content = await self._backend.read_bytes(self._file("read_text", path, Capability.READ))
+        return str(content, encoding, errors)
+
+    async def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
+        """Fill `buffer` with a file's content from offset `start` (bytes) and return the number of bytes.
+
+        Fewer than the buffer's bytes come only where the file ends; 0 past its end. Raises NotFound, InvalidPath,
+        ValueError for a negative start, TypeError for a buffer that is read-only or not contiguous.
+        """
+        key = self._file("read_into", path, Capability.READ)
+        done: int = await default(self._backend, "read_into", AsyncBackend)(key, buffer, start)
+        return done
+
+    async def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes of each half-open range (start, stop), in the order given.
+
+        A range that goes past the end comes out short or empty. Raises NotFound, InvalidPath, and ValueError for a
+        range that is reversed or negative.
+        """
+        key = self._file("read_ranges", path, Capability.READ)
+        found: list[bytes] = await default(self._backend, "read_ranges", AsyncBackend)(key, ranges)
+        return found
+
+    # Writing
+
+    async def write(
+        self,
+        path: str,
+        content: AnyAsyncContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> WriteResult:
+        """Write a file, making the folders above it.
+
+        `content` is a buffer, a binary file (read from where it stands, not closed) or an iterator of buffers.
+        `metadata` needs USER_METADATA: text keys and values, together at most 2,048 bytes. `if_match` needs
+        CONDITIONAL_WRITE: the file is written only in place of the one that has this etag, whatever `overwrite`
+        says.
+
+        Raises AlreadyExists if the file exists and `overwrite` is false, PreconditionFailed if `if_match` does not
+        match, InvalidPath for an empty path, a folder at `path` or a file above it, ValueError for bad metadata,
+        TypeError for content that is no bytes.
+        """
+        return await self._write("write", Capability.WRITE, path, content, overwrite, metadata, if_match)
+
+    async def write_text(
+        self,
+        path: str,
+        text: str,
+        *,
+        encoding: str = "utf-8",
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> WriteResult:
+        """Write `text` in the given encoding; else as `write`."""
+        content = text.encode(encoding)
+        return await self._write("write_text", Capability.WRITE, path, content, overwrite, metadata, if_match)
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: AnyAsyncContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> WriteResult:
+        """Write a file so that readers see the old content or the whole new one (ATOMIC_WRITE); else as `write`."""
+        return await self._write("write_atomic", Capability.ATOMIC_WRITE, path, content, overwrite, metadata, if_match)
+
+    async def _write(
+        self,
+        op: str,
+        capability: Capability,
+        path: str,
+        content: AnyAsyncContent,
+        overwrite: bool,
+        metadata: Mapping[str, str] | None,
+        if_match: str | None,
+    ) -> WriteResult:
+        backend = self._backend
+        options = write_options(overwrite, checked_metadata(metadata) if metadata else None, if_match)
+        capabilities = self._require(capability)
+        if metadata:
+            capabilities.require(Capability.USER_METADATA, backend=backend.name)
+        if if_match is not None:
+            capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend.name)
+        key = self._key(path)
+        called(op, path, backend.name)
+        put = backend.write_atomic if op == "write_atomic" else backend.write
+        result: WriteResult = rebased(await put(key, portable_async_content(content), **options), self._root)
+        completed(op, path, backend.name)
+        return result
+
+    def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractAsyncContextManager[Any]:
+        """Open a file for writing that appears at `path` when the block ends without an exception.
+
+        After an exception in the block nothing has changed and nothing is left behind. Needs ATOMIC_WRITE. Raises
+        AlreadyExists and InvalidPath as `write` does, at the beginning or the end of the block.
+        """
+        self._require(Capability.ATOMIC_WRITE)
+        key = self._key(path)
+        called("open_atomic", path, self._backend.name)
+        return self._open_atomic(key, path, overwrite)
+
+    # Deleting
+
+    async def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        """Delete a file. Raises NotFound unless `missing_ok`, and InvalidPath for a folder in any case."""
+        await self._backend.delete(self._file("delete", path, Capability.DELETE), missing_ok=missing_ok)
+        completed("delete", path, self._backend.name)
+
+    async def delete_folder(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
+        """Delete a folder, with its content if `recursive`.
+
+        Raises NotFound unless `missing_ok`, InvalidPath for a file and for the store's root, DirectoryNotEmpty.
+        """
+        if path in ("", "."):
+            raise InvalidPath("Cannot delete the store root", path=path)
+        key = self._file("delete_folder", path, Capability.DELETE)
+        await self._backend.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
+        completed("delete_folder", path, self._backend.name)
+
+    # Listing
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, pattern: str | None = None, max_depth: int | None = None
+    ) -> AsyncIterator[FileInfo]:
+        """Iterate over the files in a folder, in no promised order; nothing for what is no folder.
+
+        `recursive` includes those of subfolders at every depth. `max_depth`, if given, takes its place: 0 is the
+        folder alone, 1 its subfolders too, and so on. `pattern` keeps names that `fnmatch` it, such as ``"*.csv"``.
+        Raises ValueError for a negative depth.
+        """
+        checked_depth(max_depth)
+        key = self._folder("list_files", path, Capability.LIST)
+        keep = entry_filter(self._root, key, pattern, max_depth)
+        if max_depth is None:
+            return mapped(self._backend.list_files(key, recursive=recursive), keep)
+        return mapped(self._backend.list_files(key, recursive=max_depth > 0, max_depth=max_depth), keep)
+
+    def list_folders(
+        self, path: str, *, pattern: str | None = None, max_depth: int | None = None
+    ) -> AsyncIterator[FolderEntry]:
+        """Iterate over the subfolders of a folder, breadth first.
+
+        `max_depth` None or 0 gives the immediate ones, 1 theirs too, and so on. `pattern` keeps names that
+        `fnmatch` it; folders that don't are still descended into. Raises ValueError for a negative depth.
+        """
+        checked_depth(max_depth)
+        key = self._folder("list_folders", path, Capability.LIST)
+        return mapped(subfolders(self._backend, key, max_depth or 0), entry_filter(self._root, "", pattern, None))
+
+    def iter_children(self, path: str) -> AsyncIterator[FileInfo | FolderEntry]:
+        """Iterate over the files and the immediate subfolders of a folder."""
+        key = self._folder("iter_children", path, Capability.LIST)
+        return mapped(self._backend.iter_children(key), entry_filter(self._root, "", None, None))
+
+    def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
+        """Iterate over the files whose whole key matches `pattern`. Needs GLOB.
+
+        `*` and `?` don't cross `/`; `**` stands for any number of folders; `[abc]` and `[!abc]` are classes.
+        Raises ValueError where `**` is not a segment of its own.
+        """
+        self._require(Capability.GLOB)
+        called("glob", pattern, self._backend.name)
+        below = join(glob_escape(self._root), pattern) if self._root else pattern
+        return mapped(self._backend.glob(below), entry_filter(self._root, "", None, None))
+
+    # Information
+
+    async def exists(self, path: str) -> bool:
+        """Return whether a file or folder is at `path`."""
+        found: bool = await self._backend.exists(self._probe("exists", path))
+        return found
+
+    async def is_file(self, path: str) -> bool:
+        """Return whether a file is at `path`."""
+        found: bool = await self._backend.is_file(self._probe("is_file", path))
+        return found
+
+    async def is_folder(self, path: str) -> bool:
+        """Return whether a folder is at `path`."""
+        found: bool = await self._backend.is_folder(self._probe("is_folder", path))
+        return found
+
+    async def get_file_info(self, path: str) -> FileInfo:
+        """Return what is known of a file. Raises NotFound, and InvalidPath for a folder."""
+        key = self._file("get_file_info", path, Capability.METADATA)
+        info: FileInfo = rebased(await self._backend.get_file_info(key), self._root)
+        return info
+
+    async def get_folder_info(self, path: str, *, max_depth: int | None = None) -> FolderInfo:
+        """Return the number of files in a folder, their bytes, and the latest modification.
+
+        `max_depth` limits the count: 0 is the folder alone, None every depth. With it LIST is needed, without it
+        METADATA. Raises NotFound, InvalidPath for a file, ValueError for a negative depth.
+        """
+        checked_depth(max_depth)
+        key = self._folder("get_folder_info", path, Capability.METADATA if max_depth is None else Capability.LIST)
+        relative = RemotePath._trusted(cut(key, self._root))
+        if max_depth is None:
+            found = await self._backend.get_folder_info(key)
+            return FolderInfo(relative, found.file_count, found.total_size, found.modified_at, found.extra)
+        if relative is not RemotePath.ROOT and not await self._backend.is_folder(key):
+            raise folder_missing(path, await self._backend.is_file(key), self._backend.name)
+        totals = FolderTotals()
+        async for info in self.list_files(path, max_depth=max_depth):
+            totals.add(info)
+        return totals.info(relative)
+
+    async def head(self, path: str) -> WriteResult:
+        """Return what a look-up tells of a file, in the shape of a write's result (``source="sidecar"``)."""
+        key = self._file("head", path, Capability.METADATA)
+        return head_of(rebased(await self._backend.get_file_info(key), self._root))
+
+    # Moving
+
+    async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Move a file, making the folders above `dst`; a move onto itself changes nothing.
+
+        Raises NotFound for a missing source, AlreadyExists if `dst` exists and `overwrite` is false, InvalidPath for
+        a folder on either side or a file above `dst`. Atomic where the backend has ATOMIC_MOVE.
+        """
+        await self._transfer("move", Capability.MOVE, src, dst, overwrite)
+
+    async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        """Copy a file; else as `move`."""
+        await self._transfer("copy", Capability.COPY, src, dst, overwrite)
+
+    async def _transfer(self, op: str, capability: Capability, src: str, dst: str, overwrite: bool) -> None:
+        backend = self._backend
+        source = self._file(op, src, capability)
+        target = self._key(dst)
+        if source == target:
+            await self._check_source(src, source)
+            return
+        transfer = backend.move if op == "move" else backend.copy
+        await transfer(source, target, overwrite=overwrite)
+        completed(op, src, backend.name)
+
+    async def _check_source(self, path: str, key: str) -> None:
+        if await self._backend.is_file(key):
+            return
+        if await self._backend.is_folder(key):
+            raise InvalidPath(f"Source is a directory: {path}", path=path, backend=self._backend.name)
+        raise NotFound(f"Source not found: {path}", path=path, backend=self._backend.name)
+
+    # Names
+
+    def child(self, subpath: str) -> AsyncStore:
+        """Return a store for a subfolder, on the same backend, which closing the child leaves open.
+
+        Raises InvalidPath for an empty path, `..` and NUL.
+        """
+        child = AsyncStore(self._backend, join(self._root, file_key(subpath)))
+        child._owns_backend = False
+        return child
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        """Return the backend's native handle of that type. Raises CapabilityNotSupported if it has none."""
+        handle: T = self._backend.unwrap(type_hint)
+        return handle
+
+    def resolve(self, key: str) -> ResolutionPlan:
+        """Return where a key lives, without any I/O; `""` is the store's root."""
+        plan = self._backend.resolve(join(self._root, relative) if (relative := folder_key(key)) else self._root)
+        return ResolutionPlan(plan.kind, plan.backend, key, plan.native_path, plan.details)
+
+    def native_path(self, key: str) -> str:
+        """Return the backend's native path of a key; the inverse of `to_key`."""
+        relative = folder_key(key)
+        native: str = self._backend.native_path(join(self._root, relative) if relative else self._root)
+        return native
+
+    def to_key(self, path: str) -> str:
+        """Return the key of a native path. Raises InvalidPath for one outside the store."""
+        key: str = self._backend.to_key(path)
+        if not self._root:
+            return key
+        if key != self._root and not key.startswith(f"{self._root}/"):
+            raise InvalidPath(f"Path is not under store root: {path}", path=path, backend=self._backend.name)
+        return cut(key, self._root)
+
+    def supports(self, capability: Capability) -> bool:
+        """Return whether the backend declares a capability."""
+        declared: bool = self._backend.capabilities.supports(capability)
+        return declared
+
+    # Life cycle
+
+    async def ping(self) -> None:
+        """Raise one of our errors if the backend can't be reached or used."""
+        called("ping", "", self._backend.name)
+        await self._backend.check_health()
+
+    async def aclose(self) -> None:
+        """Close the backend, if this store owns it: a child and a registry's store don't. Closing twice is fine."""
+        if self._owns_backend:
+            await self._backend.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # Checks: capability first, then the path
+
+    def _require(self, capability: Capability) -> CapabilitySet:
+        capabilities: CapabilitySet = self._backend.capabilities
+        if not capabilities.supports(capability):
+            capabilities.require(capability, backend=self._backend.name)
+        return capabilities
+
+    def _key(self, path: str) -> str:
+        key = file_key(path)
+        return f"{self._root}/{key}" if self._root else key
+
+    def _file(self, op: str, path: str, capability: Capability) -> str:
+        self._require(capability)
+        key = self._key(path)
+        called(op, path, self._backend.name)
+        return key
+
+    def _folder(self, op: str, path: str, capability: Capability) -> str:
+        self._require(capability)
+        return self._probe(op, path)
+
+    def _probe(self, op: str, path: str) -> str:
+        key = folder_key(path)
+        called(op, path, self._backend.name)
+        return join(self._root, key) if key else self._root
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AsyncStore) or type(other) is not type(self):
+            return NotImplemented
+        return self._backend is other._backend and self._root == other._root
+
+    def __hash__(self) -> int:
+        return hash((id(self._backend), self._root))
+
+    def __repr__(self) -> str:
+        return f"AsyncStore(backend={self._backend.name!r}, root_path={self._root!r})"

@@ -1,0 +1,180 @@
+# Generated from remote_store/_store/_async/proxy.py by tools/gen_sync.py. Edit that file.
+"""ProxyStore: a store around another, the base of everything that wraps stores (CONTRACT 147)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NoReturn, TypeVar
+
+from ..._contract._sync.content import AnyContent
+from ..._core.capability import Capability
+from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from .pairs import ProxyFace, ReadStream
+from .store import Store
+
+__all__ = ["ProxyStore"]
+
+T = TypeVar("T")
+
+
+class ProxyStore(ProxyFace, Store):
+    """A store that hands every call on to `inner`. Subclasses override what they change.
+
+    A subclass must say by `_wrap_child` how a child of the inner store is wrapped. Closing closes the inner store.
+    """
+
+    _inner: Store
+
+    def __init__(self, inner: Store) -> None:
+        self._inner = inner
+        self._backend = inner._backend
+        self._root = inner._root
+        self._owns_backend = inner._owns_backend
+
+    @property
+    def inner(self) -> Store:
+        """The wrapped store."""
+        return self._inner
+
+    def _wrap_child(self, inner_child: Store) -> Store:
+        """Return a child of the inner store, wrapped as this store wraps its own."""
+        self._no_wrap_child()
+
+    def _no_wrap_child(self) -> NoReturn:
+        raise NotImplementedError(f"{type(self).__name__} must override _wrap_child")
+
+    def read(self, path: str) -> ReadStream:
+        return self._inner.read(path)
+
+    def read_bytes(self, path: str) -> bytes:
+        return self._inner.read_bytes(path)
+
+    def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._inner.read_text(path, encoding=encoding, errors=errors)
+
+    def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
+        return self._inner.read_into(path, buffer, start)
+
+    def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        return self._inner.read_ranges(path, ranges)
+
+    def write(
+        self,
+        path: str,
+        content: AnyContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> WriteResult:
+        return self._inner.write(path, content, overwrite=overwrite, metadata=metadata, if_match=if_match)
+
+    def write_text(
+        self,
+        path: str,
+        text: str,
+        *,
+        encoding: str = "utf-8",
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> WriteResult:
+        return self._inner.write_text(
+            path, text, encoding=encoding, overwrite=overwrite, metadata=metadata, if_match=if_match
+        )
+
+    def write_atomic(
+        self,
+        path: str,
+        content: AnyContent,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> WriteResult:
+        return self._inner.write_atomic(path, content, overwrite=overwrite, metadata=metadata, if_match=if_match)
+
+    def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[Any]:
+        return self._inner.open_atomic(path, overwrite=overwrite)
+
+    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        self._inner.delete(path, missing_ok=missing_ok)
+
+    def delete_folder(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
+        self._inner.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
+
+    def list_files(
+        self, path: str, *, recursive: bool = False, pattern: str | None = None, max_depth: int | None = None
+    ) -> Iterator[FileInfo]:
+        return self._inner.list_files(path, recursive=recursive, pattern=pattern, max_depth=max_depth)
+
+    def list_folders(
+        self, path: str, *, pattern: str | None = None, max_depth: int | None = None
+    ) -> Iterator[FolderEntry]:
+        return self._inner.list_folders(path, pattern=pattern, max_depth=max_depth)
+
+    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
+        return self._inner.iter_children(path)
+
+    def glob(self, pattern: str) -> Iterator[FileInfo]:
+        return self._inner.glob(pattern)
+
+    def exists(self, path: str) -> bool:
+        return self._inner.exists(path)
+
+    def is_file(self, path: str) -> bool:
+        return self._inner.is_file(path)
+
+    def is_folder(self, path: str) -> bool:
+        return self._inner.is_folder(path)
+
+    def get_file_info(self, path: str) -> FileInfo:
+        return self._inner.get_file_info(path)
+
+    def get_folder_info(self, path: str, *, max_depth: int | None = None) -> FolderInfo:
+        return self._inner.get_folder_info(path, max_depth=max_depth)
+
+    def head(self, path: str) -> WriteResult:
+        return self._inner.head(path)
+
+    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._inner.move(src, dst, overwrite=overwrite)
+
+    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._inner.copy(src, dst, overwrite=overwrite)
+
+    def child(self, subpath: str) -> Store:
+        return self._wrap_child(self._inner.child(subpath))
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        return self._inner.unwrap(type_hint)
+
+    def resolve(self, key: str) -> ResolutionPlan:
+        return self._inner.resolve(key)
+
+    def native_path(self, key: str) -> str:
+        return self._inner.native_path(key)
+
+    def to_key(self, path: str) -> str:
+        return self._inner.to_key(path)
+
+    def supports(self, capability: Capability) -> bool:
+        return self._inner.supports(capability)
+
+    def ping(self) -> None:
+        self._inner.ping()
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ProxyStore) or type(other) is not type(self):
+            return NotImplemented
+        return self._inner == other._inner
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._inner))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(inner={self._inner!r})"

@@ -1,0 +1,106 @@
+"""What a store checks before it asks its backend: values, then capabilities, then paths (CONTRACT 25)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from fnmatch import fnmatch
+from typing import Any
+
+from .._core.condition import condition_of
+from .._core.errors import InvalidPath, NotFound
+from .._core.keys import RemotePath
+from .._core.models import UNKNOWN_TIME, FileInfo, FolderInfo, PathEntry, WriteResult, rebased
+
+__all__ = [
+    "FolderTotals",
+    "checked_depth",
+    "entry_filter",
+    "folder_missing",
+    "glob_escape",
+    "head_of",
+    "write_options",
+]
+
+
+def checked_depth(max_depth: int | None) -> None:
+    """Raise ValueError for a negative depth and TypeError for one that is no integer."""
+    if max_depth is None:
+        return
+    if isinstance(max_depth, bool) or not isinstance(max_depth, int):
+        raise TypeError(f"max_depth must be an int or None, not {type(max_depth).__name__}")
+    if max_depth < 0:
+        raise ValueError(f"max_depth must be >= 0, not {max_depth}")
+
+
+def write_options(overwrite: bool, metadata: dict[str, str] | None, if_match: str | None) -> dict[str, Any]:
+    """Return the keyword arguments of a backend's write; `if_match` only when it is given (DECISIONS 8)."""
+    if if_match is None:
+        return {"overwrite": overwrite, "metadata": metadata}
+    condition_of(overwrite, if_match)
+    return {"overwrite": overwrite, "metadata": metadata, "if_match": if_match}
+
+
+def entry_filter(root: str, folder: str, pattern: str | None, max_depth: int | None) -> Callable[[Any], Any] | None:
+    """Return what a listing does with each entry: rebase it to the store, drop what depth and pattern exclude.
+
+    None means that the backend's entries can be handed on as they are.
+    """
+    if pattern is None and max_depth is None:
+        return (lambda entry: rebased(entry, root)) if root else None
+    above = folder.count("/") + 1 if folder else 0
+
+    def keep(entry: PathEntry) -> Any:
+        if max_depth is not None and str(entry.path).count("/") - above > max_depth:
+            return None
+        if pattern is not None and not fnmatch(entry.name, pattern):
+            return None
+        return rebased(entry, root)
+
+    return keep
+
+
+def glob_escape(key: str) -> str:
+    """Return a pattern that matches `key` and nothing else."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in key)
+
+
+def head_of(info: FileInfo) -> WriteResult:
+    """Return what a look-up tells, in the shape of a write's result (CONTRACT 71)."""
+    modified = info.modified_at
+    return WriteResult(
+        path=info.path,
+        size=info.size,
+        source="sidecar",
+        digest=info.digest,
+        etag=info.etag,
+        last_modified=None if modified == UNKNOWN_TIME else modified,
+        metadata=info.metadata,
+    )
+
+
+def folder_missing(path: str, is_file: bool, backend: str) -> Exception:
+    """Return the error for a folder argument that is no folder."""
+    if is_file:
+        return InvalidPath(f"Path is a file, not a folder: {path}", path=path, backend=backend)
+    return NotFound(f"Folder not found: {path}", path=path, backend=backend)
+
+
+class FolderTotals:
+    """Adds files up to a `FolderInfo`."""
+
+    def __init__(self) -> None:
+        self._files = self._bytes = 0
+        self._latest: datetime | None = None
+
+    def add(self, info: FileInfo) -> None:
+        """Count one file."""
+        self._files += 1
+        self._bytes += info.size
+        moment = info.modified_at
+        if moment != UNKNOWN_TIME and (self._latest is None or moment > self._latest):
+            self._latest = moment
+
+    def info(self, path: RemotePath) -> FolderInfo:
+        """Return the totals of the folder `path`."""
+        return FolderInfo(path, self._files, self._bytes, self._latest)
