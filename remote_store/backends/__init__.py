@@ -1,0 +1,42 @@
+"""The front door to the backends: each is imported when its name is first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .local.sync import LocalBackend as LocalBackend
+    from .memory.sync import MemoryBackend as MemoryBackend
+
+_WHERE = {
+    "LocalBackend": "remote_store.backends.local.sync",
+    "MemoryBackend": "remote_store.backends.memory.sync",
+}
+"""Each public name with the module that defines it."""
+
+_NEEDS: dict[str, tuple[str, str]] = {}
+"""Names that need another distribution: the module to look for, and the extra that installs it."""
+
+
+def _there(name: str) -> bool:
+    needed = _NEEDS.get(name)
+    return needed is None or find_spec(needed[0]) is not None
+
+
+__all__ = [name for name in _WHERE if _there(name)]  # names, as the linter can't see
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _there(name):
+        raise AttributeError(f"{name} needs an extra: pip install 'remote-store-aio[{_NEEDS[name][1]}]'")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

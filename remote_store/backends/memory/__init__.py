@@ -1,0 +1,1 @@
+"""The memory backend: a tree of folders in this process."""
