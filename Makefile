@@ -42,7 +42,7 @@ types: venv
 	$(BIN)/mypy
 
 layers: venv
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 twins: venv
 	$(BIN)/python tools/gen_sync.py --check

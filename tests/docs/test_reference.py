@@ -1,0 +1,22 @@
+"""The reference names what is public."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference"
+MODULES = {"remote_store": "remote_store", "aio": "remote_store.aio", "backends": "remote_store.backends"}
+MODULES |= {"checkpoint": "remote_store.checkpoint"}
+
+
+@pytest.mark.parametrize(("page", "module"), MODULES.items(), ids=list(MODULES))
+def test_a_page_lists_every_public_name_of_its_module(page: str, module: str) -> None:
+    """A new public name gets its entry, one that is gone loses it."""
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    listed = re.findall(rf"^::: {re.escape(module)}\.(\w+)$", text, re.MULTILINE)
+    public = [name for name in importlib.import_module(module).__all__ if name != "__version__"]
+    assert sorted(listed) == sorted(public)
