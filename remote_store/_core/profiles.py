@@ -84,10 +84,8 @@ def profile_options(
     variables that fit two profiles, and for a backend that isn't there; TypeError for wrong shapes and KeyError for
     a reference to a variable that isn't set, as RegistryConfig.from_dict and resolve_env do.
     """
-    stores = data.get("stores") or {}
-    if not isinstance(stores, Mapping):
-        raise TypeError(f"'stores' must be a dict of names to dicts, not {type(stores).__name__}")
-    names = [name for name in stores if isinstance(name, str)]
+    stores = _section(data, "stores")
+    names = [str(name) for name in stores]
     overrides = _overrides(profile, names, environ)
     if profile not in stores and not overrides:
         raise InvalidConfig(
@@ -102,10 +100,17 @@ def profile_options(
     return merged
 
 
+def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = data.get(name, {})
+    if not isinstance(section, Mapping):
+        raise TypeError(f"{name!r} must be a dict of names to dicts, not {type(section).__name__}")
+    return section
+
+
 def _from_file(profile: str, data: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Resolved]:
     """Return the options of one store of the file; the other entries are not looked at."""
     store = data["stores"][profile]
-    backends = data.get("backends") or {}
+    backends = _section(data, "backends")
     backend = store.get("backend") if isinstance(store, Mapping) else None
     part = {
         "backends": {backend: backends[backend]} if isinstance(backend, str) and backend in backends else {},

@@ -107,9 +107,9 @@ def is_secret_name(name: str) -> bool:
     return plain in _SECRET_NAMES or any(part in plain for part in _SECRET_PARTS)
 
 
-# A password may hold "/", "?" or "@" that nobody encoded: from the colon to the last "@" all of it goes, unless what
-# follows the colon is a port (1 to 5 digits and a slash).
-_RAW_PASSWORD = re.compile(r"(?<=://)[^\s@/?#:]*:(?!\d{0,5}/)[^\s@]*(?:@[^\s@/?#]*)*@")
+# A password may hold "/", "?", "@" that nobody encoded, so all from the colon to the last "@" goes (rather a host too
+# much than half a password), unless the colon starts a port: 1 to 5 digits and the end of the authority.
+_RAW_PASSWORD = re.compile(r"(?<=://)(?!\[)[^\s@/?#:]*:(?!\d{1,5}(?:[/?#\s]|$))\S*@")
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^\s/?#]*)@")
 _PARAMETER = re.compile(r"(?P<mark>[?&;#])(?P<name>[^\s=&;?#]+)=(?P<value>[^\s&;#\"'<>]*)")
 

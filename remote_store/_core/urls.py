@@ -173,7 +173,7 @@ def _harmless(name: str, value: str) -> str:
 # Authority: user, host, port
 
 _HOST = re.compile(r"[^\W_](?:[\w.-]*\w)?\.?")
-_IPV6 = re.compile(r"\[([0-9A-Fa-f:.]+(?:%25[\w.-]+)?)\]")
+_BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 
 
 def _user_and_place(parts: _Parts) -> tuple[str | None, str]:
@@ -201,7 +201,7 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
 
 
 def _checked_host(host: str) -> str:
-    bracketed = _IPV6.fullmatch(host)
+    bracketed = _BRACKETED.fullmatch(host)
     if bracketed:
         return _ipv6(bracketed[1])
     if not _HOST.fullmatch(host) or ".." in host:
