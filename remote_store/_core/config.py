@@ -6,8 +6,10 @@ from a dict or a TOML file, with ``${VAR}`` filled in where asked. Nothing is op
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import stat
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -18,7 +20,17 @@ from remote_store._core.retry import RetryPolicy
 from remote_store._core.secret import MASK, Secret, is_secret_name, redact_url
 from remote_store._core.suggest import nearest
 
-__all__ = ["SECRET_OPTIONS", "BackendConfig", "RegistryConfig", "StoreProfile", "resolve_env", "sealed"]
+__all__ = [
+    "SECRET_OPTIONS",
+    "BackendConfig",
+    "RegistryConfig",
+    "StoreProfile",
+    "resolve_env",
+    "sealed",
+    "warn_of_readers",
+]
+
+_log = logging.getLogger("remote_store.config")
 
 SECRET_OPTIONS = frozenset(
     {
@@ -103,14 +115,18 @@ class RegistryConfig:
 
         With `resolve_env_vars`, references such as ``${VAR}`` are filled in by `resolve_env`. Raises KeyError for a
         table that isn't there, TypeError where something else has its name; FileNotFoundError and
-        tomllib.TOMLDecodeError come as they are. Otherwise as `from_dict`.
+        tomllib.TOMLDecodeError come as they are. Otherwise as `from_dict`. Secrets written out in a file that every
+        user may read are logged as a WARNING.
         """
         # The one place in _core that reads a file: CONTRACT A4 puts it on this class.
         import tomllib
 
         with open(path, "rb") as file:
             data = _descend(tomllib.load(file), table, path)
-        return cls._from_dict(resolve_env(data) if resolve_env_vars else data, stacklevel=2)
+            mode = os.fstat(file.fileno()).st_mode
+        config = cls._from_dict(resolve_env(data) if resolve_env_vars else data, stacklevel=2)
+        warn_of_readers(data, mode, path)
+        return config
 
     @classmethod
     def _from_dict(cls, data: dict[str, Any], *, stacklevel: int) -> RegistryConfig:
@@ -233,10 +249,32 @@ def _warn_unknown(what: str, data: dict[str, Any], known: Sequence[str], stackle
 
 def sealed(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a new dict with the texts under `SECRET_OPTIONS` as `Secret`; all else is as it was."""
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options must be a dict, not {type(options).__name__}")
     return {
         name: Secret(value) if name in SECRET_OPTIONS and isinstance(value, str) else value
         for name, value in options.items()
     }
+
+
+def warn_of_readers(data: Mapping[str, Any], mode: int, path: str | os.PathLike[str]) -> None:
+    """Log a WARNING when `data`, parsed from a file with that `mode`, has secrets and every user may read the file.
+
+    A ``${VAR}`` reference is no secret. Shapes must have been checked. Modes mean nothing on Windows: no warning.
+    """
+    if os.name == "nt" or not mode & stat.S_IROTH:
+        return
+    for section in ("backends", "stores"):
+        for name, entry in data.get(section, {}).items():
+            options = entry.get("options") or {}
+            held = [key for key in sorted(SECRET_OPTIONS & options.keys()) if _is_written_out(options[key])]
+            if held:
+                where = f"{section}.{name}.options.{held[0]}"
+                _log.warning("%s holds a secret and every user may read %s; chmod 600 it", where, os.fspath(path))
+
+
+def _is_written_out(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and "${" not in value
 
 
 def _shown(value: Any) -> Any:

@@ -300,6 +300,29 @@ def test_a_missing_toml_file_is_a_file_not_found_error(tmp_path: Path) -> None:
         RegistryConfig.from_toml(tmp_path / "none.toml")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
+@pytest.mark.parametrize(
+    ("mode", "value", "warned"), [(0o644, "hunter2", True), (0o600, "hunter2", False), (0o644, "${RS_KEY}", False)]
+)
+def test_a_secret_in_a_file_that_all_may_read_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, value: str, warned: bool
+) -> None:
+    """RELIABILITY 'Config and URLs': world-readable secrets file; the file is named, the secret is not."""
+    file = tmp_path / "c.toml"
+    file.write_text(_toml({"backends": {"m": {"type": "s3", "options": {"key": value}}}}))
+    file.chmod(mode)
+    RegistryConfig.from_toml(file)
+    assert ("backends.m.options.key" in caplog.text and str(file) in caplog.text) is warned
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize("options", [None, [], "key"])
+def test_options_that_are_no_dict_are_a_type_error(options: Any) -> None:
+    """CONTRACT 114: also without from_dict."""
+    with pytest.raises(TypeError, match="options must be a dict"):
+        BackendConfig("memory", options)
+
+
 # validate
 
 
