@@ -1,0 +1,158 @@
+"""remote_store: one store for async services, blocking scripts and checkpoint writers.
+
+The blocking face, with what both faces share; the async face is `remote_store.aio`. Every name is loaded when it is
+first asked for, so that importing the package costs next to nothing and loads no SDK.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from remote_store._core.lazy import lazily
+from remote_store._core.version import __version__
+
+if TYPE_CHECKING:
+    from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
+    from remote_store._contract._sync.backend import Backend
+    from remote_store._core.capability import Capability, CapabilitySet
+    from remote_store._core.config import BackendConfig, RegistryConfig, StoreProfile, resolve_env
+    from remote_store._core.errors import (
+        AlreadyExists,
+        BackendClosed,
+        BackendUnavailable,
+        CapabilityNotSupported,
+        DirectoryNotEmpty,
+        HostKeyMismatch,
+        IntegrityError,
+        InvalidConfig,
+        InvalidPath,
+        NoSpace,
+        NotFound,
+        OutcomeUnknown,
+        PermissionDenied,
+        PreconditionFailed,
+        RemoteStoreError,
+        ResourceLocked,
+        TimeoutExceeded,
+        UnexpectedResponse,
+    )
+    from remote_store._core.keys import RemotePath
+    from remote_store._core.models import (
+        ContentDigest,
+        FileInfo,
+        FolderEntry,
+        FolderInfo,
+        PathEntry,
+        ResolutionPlan,
+        WriteResult,
+    )
+    from remote_store._core.retry import RetryPolicy
+    from remote_store._core.secret import Secret, SecretRedactionFilter
+    from remote_store._store._sync.proxy import ProxyStore
+    from remote_store._store._sync.registry import Registry
+    from remote_store._store._sync.store import Store
+    from remote_store._store.info import BackendInfo, ExtensionInfo, InfoResult, info
+    from remote_store._store.opening import open_async_store, open_store
+    from remote_store._store.plugins import register_backend
+
+__all__ = [
+    "Store",
+    "ProxyStore",
+    "Registry",
+    "open_async_store",
+    "open_store",
+    "register_backend",
+    "BackendInfo",
+    "ExtensionInfo",
+    "InfoResult",
+    "info",
+    "Backend",
+    "AsyncBackendSyncAdapter",
+    "Capability",
+    "CapabilitySet",
+    "BackendConfig",
+    "RegistryConfig",
+    "StoreProfile",
+    "resolve_env",
+    "AlreadyExists",
+    "BackendClosed",
+    "BackendUnavailable",
+    "CapabilityNotSupported",
+    "DirectoryNotEmpty",
+    "HostKeyMismatch",
+    "IntegrityError",
+    "InvalidConfig",
+    "InvalidPath",
+    "NoSpace",
+    "NotFound",
+    "OutcomeUnknown",
+    "PermissionDenied",
+    "PreconditionFailed",
+    "RemoteStoreError",
+    "ResourceLocked",
+    "TimeoutExceeded",
+    "UnexpectedResponse",
+    "RemotePath",
+    "ContentDigest",
+    "FileInfo",
+    "FolderEntry",
+    "FolderInfo",
+    "PathEntry",
+    "ResolutionPlan",
+    "WriteResult",
+    "RetryPolicy",
+    "Secret",
+    "SecretRedactionFilter",
+    "__version__",
+]
+
+_HOMES = {
+    "remote_store._store._sync.store": ["Store"],
+    "remote_store._store._sync.proxy": ["ProxyStore"],
+    "remote_store._store._sync.registry": ["Registry"],
+    "remote_store._store.opening": ["open_async_store", "open_store"],
+    "remote_store._store.plugins": ["register_backend"],
+    "remote_store._store.info": ["BackendInfo", "ExtensionInfo", "InfoResult", "info"],
+    "remote_store._contract._sync.backend": ["Backend"],
+    "remote_store._bridge.to_sync": ["AsyncBackendSyncAdapter"],
+    "remote_store._core.capability": ["Capability", "CapabilitySet"],
+    "remote_store._core.config": ["BackendConfig", "RegistryConfig", "StoreProfile", "resolve_env"],
+    "remote_store._core.errors": [
+        "AlreadyExists",
+        "BackendClosed",
+        "BackendUnavailable",
+        "CapabilityNotSupported",
+        "DirectoryNotEmpty",
+        "HostKeyMismatch",
+        "IntegrityError",
+        "InvalidConfig",
+        "InvalidPath",
+        "NoSpace",
+        "NotFound",
+        "OutcomeUnknown",
+        "PermissionDenied",
+        "PreconditionFailed",
+        "RemoteStoreError",
+        "ResourceLocked",
+        "TimeoutExceeded",
+        "UnexpectedResponse",
+    ],
+    "remote_store._core.keys": ["RemotePath"],
+    "remote_store._core.models": [
+        "ContentDigest",
+        "FileInfo",
+        "FolderEntry",
+        "FolderInfo",
+        "PathEntry",
+        "ResolutionPlan",
+        "WriteResult",
+    ],
+    "remote_store._core.retry": ["RetryPolicy"],
+    "remote_store._core.secret": ["Secret", "SecretRedactionFilter"],
+}
+
+__getattr__, __dir__ = lazily(__name__, _HOMES, rooms=("aio", "backends", "checkpoint", "ext", "testing"))
+
+# A library stays silent until the application configures logging (CONTRACT 146).
+logging.getLogger("remote_store").addHandler(logging.NullHandler())

@@ -1,0 +1,1 @@
+"""The extensions for async stores, one module each."""

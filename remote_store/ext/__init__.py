@@ -1,0 +1,1 @@
+"""Optional features on top of a store, one module each."""
