@@ -81,7 +81,7 @@ class Model(RuleBasedStateMachine):
     @rule(key=KEYS, missing_ok=st.booleans())
     def delete(self, key: str, missing_ok: bool) -> None:
         """Delete a file."""
-        refusal = InvalidPath if key in self.folders else None
+        refusal: type[Exception] | None = InvalidPath if key in self.folders else None
         if refusal is None and key not in self.files and not missing_ok:
             refusal = NotFound
         if self.both(refusal, lambda: self.tree.delete(key, missing_ok=missing_ok)):

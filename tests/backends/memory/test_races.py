@@ -77,7 +77,11 @@ def test_of_racing_moves_exactly_one_finds_the_source(tree: MemoryTree) -> None:
     """CONTRACT 77: the file is at one destination, whole."""
     for turn in range(20):
         tree.write("src", b"%d" % turn)
-        results = together(16, lambda index, turn=turn: tree.move("src", f"dst/{turn}/{index}"))
+
+        def move(index: int, turn: int = turn) -> None:
+            tree.move("src", f"dst/{turn}/{index}")
+
+        results = together(16, move)
         assert sum(isinstance(result, NotFound) for result in results) == 15
         assert [tree.read_bytes(str(file.path)) for file in tree.list_files(f"dst/{turn}")] == [b"%d" % turn]
 
