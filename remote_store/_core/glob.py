@@ -71,7 +71,7 @@ def _blocks(pattern: str) -> list[list[list[_Token]]]:
             blocks[-1].append(_tokens(segment, pattern))
         elif blocks[-1] or position == 0:  # "**/**" is "**"
             blocks.append([])
-    if len(blocks) > 1 and not blocks[-1]:
+    if not blocks[-1]:
         blocks[-1].append(_ANYTHING)  # a final "**" is "**/*"
     return blocks
 

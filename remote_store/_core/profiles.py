@@ -73,12 +73,14 @@ def profile_options(
     *,
     arguments: Mapping[str, Any] | None = None,
     defaults: Mapping[str, Any] | None = None,
+    stacklevel: int = 1,
 ) -> dict[str, Resolved]:
     """Return every option of `profile` with its source: argument before environment before profile before default.
 
     `data` is the parsed configuration file (``{}`` without one), `environ` the environment. Beside the backend's
     options there are `type` (the backend's registered name), `root_path` and `retry`, where known. ``${VAR}`` in the
-    profile is filled in. Empty variables count as not set. Secrets come as `Secret`.
+    profile is filled in. Empty variables count as not set. Secrets come as `Secret`. Unknown keys in the profile give
+    a UserWarning; its `stacklevel` counts from the line that calls this, which is 1.
 
     Raises InvalidConfig for a profile that neither the file nor the environment knows (with the nearest name), for
     variables that fit two profiles, and for a backend that isn't there; TypeError for wrong shapes and KeyError for
@@ -93,7 +95,7 @@ def profile_options(
             f" variables {_prefix(profile)}<OPTION> make one up."
         )
     merged = {name: Resolved(value, "default", "default") for name, value in sealed(defaults or {}).items()}
-    merged |= _from_file(profile, data, environ) if profile in stores else {}
+    merged |= _from_file(profile, data, environ, stacklevel + 2) if profile in stores else {}
     merged |= overrides
     for name, value in sealed(arguments or {}).items():
         merged[name] = Resolved(value, "argument", name)
@@ -107,7 +109,9 @@ def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section
 
 
-def _from_file(profile: str, data: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Resolved]:
+def _from_file(
+    profile: str, data: Mapping[str, Any], environ: Mapping[str, str], stacklevel: int
+) -> dict[str, Resolved]:
     """Return the options of one store of the file; the other entries are not looked at."""
     store = data["stores"][profile]
     backends = _section(data, "backends")
@@ -116,7 +120,7 @@ def _from_file(profile: str, data: Mapping[str, Any], environ: Mapping[str, str]
         "backends": {backend: backends[backend]} if isinstance(backend, str) and backend in backends else {},
         "stores": {profile: store},
     }
-    config = RegistryConfig._from_dict(resolve_env(part, environ=environ), stacklevel=3)
+    config = RegistryConfig._from_dict(resolve_env(part, environ=environ), stacklevel=stacklevel)
     if isinstance(backend, str) and not config.backends:
         raise InvalidConfig(f"Profile {profile!r}: {unknown('backend', backend, backends)}")
     chosen, wanted = config.backends[config.stores[profile].backend], config.stores[profile]

@@ -512,6 +512,15 @@ def test_a_variable_that_fits_two_profiles_is_refused() -> None:
         profile_options("a_b", data, {"REMOTE_STORE_A_B_X": "1"})
 
 
+def test_an_unknown_key_in_a_profile_warns_at_the_callers_line() -> None:
+    """CONTRACT 114."""
+    data = {"backends": {"m": {"type": "memory"}}, "stores": {"s": {"backend": "m", "root": "x"}}}
+    with pytest.warns(UserWarning, match=r"stores\.s: 'root'. Did you mean 'root_path'") as caught:
+        profile_options("s", data, {})
+        line = _line() - 1
+    assert (caught[0].filename, caught[0].lineno) == (__file__, line)
+
+
 def test_the_profile_and_the_file_come_from_the_environment() -> None:
     """CONVENTIONS 'Environment': REMOTE_STORE_PROFILE and REMOTE_STORE_CONFIG; the argument wins."""
     environ = {"REMOTE_STORE_PROFILE": "prod", "REMOTE_STORE_CONFIG": "/etc/rs.toml"}
