@@ -21,6 +21,7 @@ PAIRS = {"pairs.py", "content.py", "streams.py", "__init__.py"}
 """Modules that are written by hand on both sides."""
 
 NAMES = {
+    "AnyAsyncContent": "AnyContent",
     "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncBackend": "Backend",
     "AsyncContent": "Content",
@@ -127,6 +128,7 @@ class {twin}({base}):
     """{docstring}"""
 
     CAPABILITIES = TWIN_CAPABILITIES
+    _generated_twin = True
 
     def __init__({signature}) -> None:
         super().__init__({original.name}({_handed_on(init.args)}))

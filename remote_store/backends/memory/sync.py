@@ -17,6 +17,7 @@ class MemoryBackend(BlockingTwin):
     """
 
     CAPABILITIES = TWIN_CAPABILITIES
+    _generated_twin = True
 
     def __init__(self) -> None:
         super().__init__(AsyncMemoryBackend())
