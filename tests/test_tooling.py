@@ -59,10 +59,12 @@ def test_no_inner_module_imports_a_front_door(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_says_its_one_idea_in_its_first_line(path: Path) -> None:
-    """The first docstring line is the module's entry in the table of contents, and names one thing."""
+    """The first docstring line is the module's entry in the table of contents: one sentence on one line."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert text, "has no docstring"
-    assert " and " not in text.splitlines()[0], "names two ideas"
+    first, *rest = text.splitlines()
+    assert first.endswith("."), "its first line is no sentence"
+    assert not rest or not rest[0], "its first sentence is longer than a line"
 
 
 def test_generated_twins_are_fresh() -> None:
