@@ -34,7 +34,7 @@ class AsyncPages(AsyncIterator[T], Generic[T]):
 
     async def page(self) -> Sequence[T]:
         """Return what is left of the page at hand, or else the next one; empty at the end."""
-        if self._position >= len(self._page):
+        while self._position >= len(self._page):  # an empty page (a folder without entries) is not the end
             try:
                 await self._turn()
             except StopAsyncIteration:
