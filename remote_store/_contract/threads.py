@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import Generic, TypeVar, TypeVarTuple, Unpack
 
+import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
@@ -20,14 +22,57 @@ MAX_THREADS = 40
 _limiter: RunVar[CapacityLimiter] = RunVar("remote_store_threads")
 
 
-async def in_thread(function: Callable[[Unpack[Args]], T], *args: Unpack[Args]) -> T:
+async def in_thread(function: Callable[[Unpack[Args]], T], *args: *Args, limiter: CapacityLimiter | None = None) -> T:
     """Run a blocking call in a worker thread and return its result.
 
-    A cancelled caller waits until the call has ended: a thread that holds a file is never left behind.
+    A cancelled caller waits until the call has ended, or withdraws it before it begins: a thread that holds a file
+    is never left behind, and nothing is written after the caller has gone on.
     """
+    call = _Call(function, args)
     try:
-        limiter = _limiter.get()
+        return await anyio.to_thread.run_sync(call, limiter=limiter or _own_limiter())
+    except anyio.get_cancelled_exc_class():
+        # anyio shields the call from its own cancellation, but asyncio's Task.cancel() comes through at once.
+        if not call.withdraw():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(call.wait)
+        raise
+
+
+def _own_limiter() -> CapacityLimiter:
+    try:
+        return _limiter.get()
     except LookupError:
         limiter = CapacityLimiter(MAX_THREADS)
         _limiter.set(limiter)
-    return await anyio.to_thread.run_sync(function, *args, limiter=limiter)
+        return limiter
+
+
+class _Call(Generic[T]):
+    """A blocking call that can be withdrawn before it begins and waited for once it has begun."""
+
+    __slots__ = ("_args", "_begun", "_ended", "_function")
+
+    def __init__(self, function: Callable[..., T], args: tuple[object, ...]) -> None:
+        self._function = function
+        self._args = args
+        self._begun = threading.Lock()  # taken by whoever comes first: the worker or the withdrawal
+        self._ended = threading.Lock()
+        self._ended.acquire()
+
+    def __call__(self) -> T:
+        if not self._begun.acquire(blocking=False):
+            raise RuntimeError("the call was withdrawn")  # seen by nobody: its caller has been cancelled
+        try:
+            return self._function(*self._args)
+        finally:
+            self._ended.release()
+
+    def withdraw(self) -> bool:
+        """Keep the call from beginning; false if it has begun already."""
+        return self._begun.acquire(blocking=False)
+
+    def wait(self) -> None:
+        """Block until the call has ended."""
+        with self._ended:
+            pass

@@ -5,17 +5,28 @@ The hand-written half of a pair; `_sync/content.py` is the other.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from .._sync.content import PIECE, Buffer, Content, flat, refuse_spent, refuse_text
+from .._sync.content import PIECE, AnyContent, Buffer, Content, flat, refuse_spent, refuse_text
 from ..threads import in_thread
 
-__all__ = ["AsyncContent", "AsyncWritableContent", "async_content", "portable_async_content"]
+__all__ = ["AnyAsyncContent", "AsyncContent", "AsyncWritableContent", "async_content", "portable_async_content"]
 
 AsyncWritableContent: TypeAlias = bytes | AsyncIterator[bytes]
 """What the seed's API takes; stores take every kind that `AsyncContent` lists."""
+
+
+class AsyncReadableFile(Protocol):
+    """A binary file with an async `read`, such as anyio's and aiofiles'."""
+
+    def read(self, size: int, /) -> Awaitable[bytes]:
+        """Return up to `size` bytes, `b""` at the end."""
+
+
+AnyAsyncContent: TypeAlias = AnyContent | AsyncReadableFile | AsyncIterable[Buffer]
+"""What an async store's writes take: a buffer, a binary file or an iterable of buffers, sync or async."""
 
 
 class AsyncContent(AsyncIterator[bytes]):

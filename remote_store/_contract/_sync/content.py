@@ -6,15 +6,26 @@ The hand-written half of a pair; `_async/content.py` is the other.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Set
-from typing import Any, BinaryIO, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
-__all__ = ["PIECE", "Buffer", "Content", "WritableContent", "content_of", "flat", "portable_content"]
+__all__ = ["PIECE", "AnyContent", "Buffer", "Content", "WritableContent", "content_of", "flat", "portable_content"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 WritableContent: TypeAlias = BinaryIO | bytes
 """What the seed's API takes; stores take every kind that `Content` lists."""
+
+
+class ReadableFile(Protocol):
+    """A binary file, as far as a write needs one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, `b""` at the end."""
+
+
+AnyContent: TypeAlias = Buffer | ReadableFile | Iterable[Buffer]
+"""What a store's writes take: a buffer, a binary file or an iterable of buffers."""
 
 PIECE = 256 * 1024
 """Bytes asked of a source at a time where nobody asks for more: large enough to make the call's cost vanish."""

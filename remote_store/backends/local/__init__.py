@@ -1,0 +1,1 @@
+"""Files below a folder of the local disk."""

@@ -1,0 +1,433 @@
+"""LocalFiles: the blocking half of the local backend, every operation on the caller's thread."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NoReturn, TypeVar
+
+from ..._contract._sync.content import Content, content_of
+from ..._core.condition import condition_of
+from ..._core.errors import CapabilityNotSupported, DirectoryNotEmpty, InvalidPath, NotFound, PermissionDenied
+from ..._core.glob import literal_prefix, translate
+from ..._core.keys import RemotePath, backend_key
+from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from ..._core.ranges import checked_offset, checked_ranges, writable
+from .commit import Staged, is_hidden, lock_folder
+from .errors import escapes, failure, missing, not_a_file, not_a_folder
+from .listing import folder_entries, list_folder, walk
+from .places import READABLE_FOLDER, Root
+from .reading import fill, open_stream, read_all, read_range
+from .state import etag_of, file_info, time_of
+from .transfer import check_source, check_target, copy_file, move_file
+
+__all__ = ["LocalFiles"]
+
+T = TypeVar("T")
+
+READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+"""A pipe must not hold up its opening; that it is no file shows right after."""
+
+BATCH = 8 * 1024 * 1024
+"""Bytes of a stream that are gathered for one write."""
+
+
+class LocalFiles:
+    """The files below `root`, an absolute path free of links. Has the methods of a sync backend."""
+
+    def __init__(self, root: str, fsync: bool, name: str) -> None:
+        self.root = Root(root)
+        self.fsync = fsync
+        self.name = name
+
+    # Keys
+
+    def key(self, path: str) -> str:
+        """Return the key of any path argument; the root is `""`."""
+        try:
+            key = backend_key(path, self.name)
+        except InvalidPath as error:
+            if ".." in str(path) or str(path)[:1] in ("/", "\\"):
+                raise escapes(path, self.name) from None
+            raise InvalidPath(error._message, path=path, backend=self.name) from None
+        if is_hidden(key):
+            raise InvalidPath(f"Path is that of a file being written: {path}", path=path, backend=self.name)
+        return key
+
+    def file_key(self, path: str) -> str:
+        """Return the key of a file to be read; the root is refused."""
+        return self.key(path) or self._refuse_root(path, "Not a file")
+
+    def target_key(self, path: str) -> str:
+        """Return the key of a file to be written; the root is refused, however it is spelt."""
+        if not str(path).strip("./\\") and ".." not in str(path):
+            self._refuse_root(path, "Cannot write to the store root")
+        return self.key(path) or self._refuse_root(path, "Cannot write to the store root")
+
+    def _refuse_root(self, path: str, text: str) -> NoReturn:
+        raise InvalidPath(f"{text}: {path!r}", path=path, backend=self.name)
+
+    # Probes
+
+    def state(self, path: str) -> os.stat_result | None:
+        """Return the state of what is at `path`, None if there is nothing; the root counts as there."""
+        key = self.key(path)
+        try:
+            return self.root.stat(key)
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
+    def exists(self, path: str) -> bool:
+        return self.is_file(path) or self.is_folder(path)
+
+    def is_file(self, path: str) -> bool:
+        state = self.state(path)
+        return state is not None and stat.S_ISREG(state.st_mode)
+
+    def is_folder(self, path: str) -> bool:
+        if not self.key(path):
+            return True
+        state = self.state(path)
+        return state is not None and stat.S_ISDIR(state.st_mode)
+
+    # Reading
+
+    def opened(self, path: str) -> tuple[int, os.stat_result]:
+        """Open a file and return its descriptor and state; raises our errors."""
+        key = self.file_key(path)
+        try:
+            fd = self.root.open_file(key, READ_FLAGS)
+        except (FileNotFoundError, NotADirectoryError):
+            raise missing(path, self.name) from None
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+        state = os.fstat(fd)
+        if stat.S_ISREG(state.st_mode):
+            return fd, state
+        os.close(fd)
+        raise not_a_file(path, self.name)
+
+    def read(self, path: str) -> BinaryIO:
+        fd, state = self.opened(path)
+        return open_stream(fd, state, path, self.name)
+
+    read_seekable = read
+
+    def read_bytes(self, path: str) -> bytes:
+        fd, state = self.opened(path)
+        try:
+            return read_all(fd, state.st_size)
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+        finally:
+            os.close(fd)
+
+    def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
+        view, offset = writable(buffer), checked_offset(start)
+        fd, state = self.opened(path)
+        try:
+            return fill(fd, view, offset) if offset < state.st_size else 0
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+        finally:
+            os.close(fd)
+
+    def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        wanted = checked_ranges(ranges)
+        fd, state = self.opened(path)
+        try:
+            return [read_range(fd, item, state.st_size) for item in wanted]
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+        finally:
+            os.close(fd)
+
+    # Writing
+
+    def write(
+        self,
+        path: str,
+        content: object,
+        *,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+    ) -> WriteResult:
+        source = content_of(content)
+        staged = self.stage(path, overwrite, metadata, if_match)
+        try:
+            staged.begin()
+            size = staged.write((source,)) if isinstance(source, bytes) else _drain(source, staged)
+            return self.finish(staged, path, size)
+        except OSError as error:
+            staged.abort()
+            raise failure(error, path, self.name) from error
+        except BaseException:
+            staged.abort()
+            raise
+
+    write_atomic = write
+
+    def stage(self, path: str, overwrite: bool, metadata: Mapping[str, str] | None, if_match: str | None) -> Staged:
+        """Return a file to be written, not begun yet: the arguments have been checked, the disk not touched."""
+        condition = condition_of(overwrite, if_match)
+        if metadata:
+            raise CapabilityNotSupported(
+                "Capability 'user_metadata' is not supported", path=path, backend=self.name, capability="user_metadata"
+            )
+        return Staged(self.root, self.target_key(path), condition, self.fsync, self.name)
+
+    def finish(self, staged: Staged, path: str, size: int) -> WriteResult:
+        """Commit a staged file and return what is known of it."""
+        state = staged.commit()
+        return WriteResult(
+            RemotePath._trusted(staged.key), size, "native", etag=etag_of(state), last_modified=time_of(state)
+        )
+
+    @contextmanager
+    def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+        staged = self.stage(path, overwrite, None, None)
+        try:
+            staged.begin()
+            with open(staged.fd, "wb", closefd=False) as file:
+                yield file
+            staged.commit()
+        except OSError as error:
+            staged.abort()
+            raise failure(error, path, self.name) from error
+        except BaseException:
+            staged.abort()
+            raise
+
+    # Deleting
+
+    def delete(self, path: str, *, missing_ok: bool = False) -> None:
+        key = self.file_key(path)
+        try:
+            self._delete(key, path)
+        except (FileNotFoundError, NotADirectoryError):
+            if not missing_ok:
+                raise missing(path, self.name) from None
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
+    def _delete(self, key: str, path: str) -> None:
+        folder, name = self.root.open_parent(key, READABLE_FOLDER)
+        with folder:
+            state = folder.stat(name)
+            if state is not None and stat.S_ISLNK(state.st_mode):
+                state = self.root.stat(key) or state  # a link that leads out is refused here
+            if state is not None and stat.S_ISDIR(state.st_mode):
+                raise not_a_file(path, self.name)
+            lock_folder(folder, exclusive=False)
+            folder.unlink(name)
+
+    def delete_folder(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
+        key = self.key(path)
+        if not key:
+            raise InvalidPath("Cannot delete the store root", path=path, backend=self.name)
+        try:
+            self._delete_folder(key, path, recursive)
+        except (FileNotFoundError, NotADirectoryError):
+            if not missing_ok:
+                raise missing(path, self.name, "Folder") from None
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
+    def _delete_folder(self, key: str, path: str, recursive: bool) -> None:
+        folder, name = self.root.open_parent(key, READABLE_FOLDER)
+        with folder:
+            state = self.root.stat(key)
+            if state is not None and not stat.S_ISDIR(state.st_mode):
+                raise not_a_folder(path, self.name)
+            own = folder.stat(name)
+            if own is not None and stat.S_ISLNK(own.st_mode):
+                self._delete_link(key, path, recursive)
+                folder.unlink(name)
+            elif recursive:
+                shutil.rmtree(folder.prefix + name, dir_fd=folder.fd)
+            else:
+                folder.rmdir(name)
+
+    def _delete_link(self, key: str, path: str, recursive: bool) -> None:
+        """Check that a link to a folder may go: the link alone is deleted, never what it leads to."""
+        listed = list_folder(self.root, key)
+        if not recursive and (listed.files or listed.folders):
+            raise DirectoryNotEmpty(f"Folder is not empty: {path}", path=path, backend=self.name)
+
+    def abort_uploads(self, older_than: float) -> int:
+        """Remove files left over by writers that were killed; return their number."""
+        limit, removed = time.time() - checked_offset(int(older_than), "older_than"), 0
+        for folder, _, names in os.walk(self.root.path):
+            for name in filter(is_hidden, names):
+                leftover = os.path.join(folder, name)
+                try:
+                    if os.lstat(leftover).st_mtime <= limit:
+                        os.unlink(leftover)
+                        removed += 1
+                except FileNotFoundError:
+                    continue  # its writer finished after all
+                except OSError as error:
+                    raise failure(error, os.path.relpath(leftover, self.root.path), self.name) from error
+        return removed
+
+    # Listing
+
+    def list_files(self, path: str, *, recursive: bool = False, max_depth: int | None = None) -> Iterator[FileInfo]:
+        for page in self.file_pages(path, recursive, max_depth):
+            yield from page
+
+    def file_pages(self, path: str, recursive: bool, max_depth: int | None) -> Iterator[list[FileInfo]]:
+        """Yield the files of a folder and those below, a folder at a time."""
+        return self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path)
+
+    def list_folders(self, path: str) -> Iterator[FolderEntry]:
+        key = self.key(path)
+        return iter(folder_entries(key, self.listed(key, path).folders))
+
+    def iter_children(self, path: str) -> Iterator[FileInfo | FolderEntry]:
+        return iter(self.children(path))
+
+    def children(self, path: str) -> list[FileInfo | FolderEntry]:
+        """Return the files and subfolders of a folder."""
+        key = self.key(path)
+        listed = self.listed(key, path)
+        return [*listed.files, *folder_entries(key, listed.folders)]
+
+    def listed(self, key: str, path: str) -> Any:
+        """Return what is in a folder, with our errors."""
+        try:
+            return list_folder(self.root, key)
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
+    def glob(self, pattern: str) -> Iterator[FileInfo]:
+        for page in self.glob_pages(pattern):
+            yield from page
+
+    def glob_pages(self, pattern: str) -> Iterator[list[FileInfo]]:
+        """Yield the files that match `pattern`, a folder at a time."""
+        matches = translate(pattern).match
+        # Without "**" nothing deeper than the pattern can match.
+        depth = None if "**" in pattern else pattern.count("/")
+        prefix = self.key(literal_prefix(pattern))
+        if depth is not None and prefix:
+            depth -= prefix.count("/") + 1
+        for page in self.translated(walk(self.root, prefix, depth), pattern):
+            yield [info for info in page if matches(str(info.path))]
+
+    def translated(self, pages: Iterator[T], path: str) -> Iterator[T]:
+        """Yield pages, with our errors."""
+        try:
+            yield from pages
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
+    # Information
+
+    def get_file_info(self, path: str) -> FileInfo:
+        key = self.file_key(path)
+        state = self.state(path)
+        if state is None:
+            raise missing(path, self.name)
+        if not stat.S_ISREG(state.st_mode):
+            raise not_a_file(path, self.name)
+        return file_info(key, state)
+
+    def get_folder_info(self, path: str) -> FolderInfo:
+        key = self.key(path)
+        if key:
+            state = self.state(path)
+            if state is None:
+                raise missing(path, self.name, "Folder")
+            if not stat.S_ISDIR(state.st_mode):
+                raise not_a_folder(path, self.name)
+        return _totals(key, self.file_pages(path, True, None))
+
+    # Moving
+
+    def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._transfer(move_file, src, dst, overwrite)
+
+    def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
+        self._transfer(copy_file, src, dst, overwrite)
+
+    def _transfer(self, transfer: Any, src: str, dst: str, overwrite: bool) -> None:
+        source, target = self.file_key(src), self.target_key(dst)
+        asked = src
+        try:
+            check_source(self.root, source, self.name)
+            if source == target:
+                return
+            asked = dst
+            check_target(self.root, target, overwrite, self.name)
+            transfer(self.root, source, target, overwrite, self.fsync, self.name)
+        except OSError as error:
+            raise failure(error, asked, self.name) from error
+
+    # Names
+
+    def native_path(self, path: str) -> str:
+        key = self.key(path)
+        root = self.root.path.replace(os.sep, "/")
+        return f"{root.rstrip('/')}/{key}" if key else root
+
+    def to_key(self, native_path: str) -> str:
+        root = self.root.path.replace(os.sep, "/")
+        path = str(native_path).replace(os.sep, "/")
+        if path == root:
+            return ""
+        below = root.rstrip("/") + "/"
+        return path[len(below) :] if path.startswith(below) else native_path
+
+    def resolve(self, path: str) -> ResolutionPlan:
+        native = self.native_path(path)
+        details = {"root": self.root.path, "absolute_path": native}
+        return ResolutionPlan(self.name, self.name, path, native, details)
+
+    def unwrap(self, type_hint: type[T]) -> T:
+        raise CapabilityNotSupported(
+            f"Backend 'local' does not expose native handle of type {type_hint.__name__}",
+            backend=self.name,
+            capability="unwrap",
+        )
+
+    # Life cycle
+
+    def check_health(self) -> None:
+        path = self.root.path
+        try:
+            with self.root.open_folder("", READABLE_FOLDER) as folder, folder.scan() as entries:
+                next(entries, None)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(f"Root directory not found: {path}", backend=self.name) from None
+        except PermissionError:
+            raise PermissionDenied(f"Root directory is not readable: {path}", backend=self.name) from None
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _drain(source: Content, staged: Staged) -> int:
+    size = 0
+    while batch := source.batch(BATCH):
+        size += staged.write(batch)
+    return size
+
+
+def _totals(key: str, pages: Iterator[list[FileInfo]]) -> FolderInfo:
+    files = size = 0
+    latest = None
+    for page in pages:
+        for info in page:
+            files += 1
+            size += info.size
+            if latest is None or info.modified_at > latest:
+                latest = info.modified_at
+    return FolderInfo(RemotePath._trusted(key), files, size, latest)

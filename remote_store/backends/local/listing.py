@@ -1,0 +1,105 @@
+"""Listing folders: one is read whole at a time, so that no descriptor stays open between two pages."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+
+from ..._core.keys import RemotePath, join
+from ..._core.models import FileInfo, FolderEntry
+from .commit import is_hidden
+from .places import READABLE_FOLDER, Root
+from .state import FIELDS
+
+__all__ = ["Listed", "folder_entries", "list_folder", "walk"]
+
+log = logging.getLogger("remote_store.local")
+
+_warned: set[str] = set()
+
+
+class Listed:
+    """What is in a folder: its files, the names of its subfolders, and which of those are links."""
+
+    __slots__ = ("files", "folders", "linked")
+
+    def __init__(self) -> None:
+        self.files: list[FileInfo] = []
+        self.folders: list[str] = []
+        self.linked: set[str] = set()
+
+
+def list_folder(root: Root, key: str) -> Listed:
+    """Return what is in the folder `key`; nothing if it is no folder.
+
+    Links count as what they lead to; those that lead nowhere or out of the root are left out, so are devices, pipes,
+    files being written, and names that can't be keys.
+    """
+    listed = Listed()
+    try:
+        folder = root.open_folder(key, READABLE_FOLDER)
+    except (FileNotFoundError, NotADirectoryError):
+        return listed
+    with folder, folder.scan() as entries:
+        for entry in entries:
+            name = entry.name
+            if "\\" in name or (name[0] == "." and is_hidden(name)):
+                _leave_out(name, key)
+            elif entry.is_file(follow_symlinks=False):
+                _add_file(listed, key, entry)
+            elif entry.is_dir(follow_symlinks=False):
+                listed.folders.append(name)
+            elif entry.is_symlink():
+                _add_link(listed, root, key, name)
+    return listed
+
+
+def _add_file(listed: Listed, key: str, entry: os.DirEntry[str]) -> None:
+    try:
+        state = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return  # deleted since the folder was read
+    listed.files.append(FileInfo.deferred(key, entry.name, state.st_size, state, FIELDS))
+
+
+def _add_link(listed: Listed, root: Root, key: str, name: str) -> None:
+    try:
+        state = root.stat(join(key, name))
+    except OSError:
+        return  # out of the root, in a circle, or not to be read: not ours
+    if state is None:
+        return
+    if stat.S_ISREG(state.st_mode):
+        listed.files.append(FileInfo.deferred(key, name, state.st_size, state, FIELDS))
+    elif stat.S_ISDIR(state.st_mode):
+        listed.folders.append(name)
+        listed.linked.add(name)
+
+
+def _leave_out(name: str, key: str) -> None:
+    """Say once a folder that it has names which can't be keys; files being written are nobody's business."""
+    if not is_hidden(name) and key not in _warned:
+        _warned.add(key)
+        log.warning("Left out of listings: a name with a backslash, which can't be a key, in folder %r", key)
+
+
+def walk(root: Root, key: str, max_depth: int | None) -> Iterator[list[FileInfo]]:
+    """Yield the files of a folder and of those below it, a folder at a time, `max_depth` levels down.
+
+    A linked folder is not descended into: it may lead back up.
+    """
+    waiting = deque([(key, 0)])
+    while waiting:
+        folder, depth = waiting.popleft()
+        listed = list_folder(root, folder)
+        if max_depth is None or depth < max_depth:
+            waiting.extend((join(folder, name), depth + 1) for name in listed.folders if name not in listed.linked)
+        yield listed.files
+
+
+def folder_entries(key: str, names: list[str]) -> list[FolderEntry]:
+    """Return entries for the subfolders of `key`."""
+    return [FolderEntry(RemotePath._trusted(join(key, name)), name) for name in names]
