@@ -85,7 +85,11 @@ class _Plan:
                 log.debug("%s", line)
         self._check(face)
         options = {name: setting.value for name, setting in self.settings.items()}
-        return build(self.what, options, face) if self.shared is None else _memory(self.shared)
+        if self.shared is None:
+            return build(self.what, options, face)
+        if options:
+            raise InvalidConfig(f"a memory with a name takes no options: leave out {', '.join(options)}")
+        return _memory(self.shared)
 
     def _check(self, face: Face) -> None:
         """Refuse options here, where it is known which variable or line of the file has them."""

@@ -62,5 +62,5 @@ def _warn_if_open_to_all(path: str, stacklevel: int) -> None:
         warnings.warn(
             f"every user can read {path!r}, and it has secrets in it: chmod 600, or write ${{VAR}} references",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=stacklevel,
         )
