@@ -110,3 +110,14 @@ class PipeReader(io.RawIOBase):
         self._left = self._left[len(piece) :]
         view[: len(piece)] = piece
         return len(piece)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to `size` bytes, all that is left for -1 or None, `b""` at the end; fewer may come earlier."""
+        if size is None or size < 0:
+            return self.readall()
+        if size and not self._left:
+            self._left = memoryview(self._pipe.take())
+        whole, piece = self._left.obj, self._left[:size]
+        self._left = self._left[len(piece) :]
+        # A piece that fits goes through as it is, and a large `size` costs no buffer of that length.
+        return whole if isinstance(whole, bytes) and len(whole) == len(piece) else piece.tobytes()

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from typing import Any, TypeVar
 
+from anyio import CancelScope
+
 from .._core.errors import BackendClosed
 
 __all__ = ["LoopThread", "Portal"]
@@ -218,7 +220,9 @@ class LoopThread:
         await asyncio.wait((work, given_up), return_when=asyncio.FIRST_COMPLETED)
         self.ending = True
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        for call in list(self._calls):
+            call.cancel()
+        for task in tasks - {call.task for call in list(self._calls)}:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=GIVE_UP_SECONDS)
@@ -246,8 +250,7 @@ class LoopThread:
 class _Call:
     """One coroutine that a blocked thread waits for. Everything but the waiting happens on the loop."""
 
-    __slots__ = ("_args", "_begun", "_cancelled", "_function", "_options", "_task", "_thread", "done", "ended",
-                 "error", "result")  # fmt: skip
+    __slots__ = ("_args", "_function", "_options", "_scope", "_thread", "done", "ended", "error", "result", "task")
 
     def __init__(
         self, thread: LoopThread, function: AsyncFunction[Any], args: tuple[object, ...], options: dict[str, object]
@@ -256,7 +259,8 @@ class _Call:
         self._function = function
         self._args = args
         self._options = options
-        self._begun = self._cancelled = self.ended = False
+        self.task: asyncio.Task[None] | None = None
+        self.ended = False
         self.result: Any = None
         self.error: BaseException | None = None
         self.done = threading.Lock()
@@ -264,25 +268,27 @@ class _Call:
 
     def start(self) -> None:
         """Make the task; the context is the caller's."""
-        self._task = self._thread.new_task(self._run())
+        self._scope = CancelScope()
+        self.task = self._thread.new_task(self._run())
 
     async def _run(self) -> None:
-        self._begun = True
         try:
-            if not self._cancelled:
+            # anyio's scope and not task.cancel(), which would take a shielded worker thread's caller away from it.
+            with self._scope:
                 self.result = await self._function(*self._args, **self._options)
-        except asyncio.CancelledError as error:
-            self.error = self._thread.closed_error() if self._thread.ending else error
+            if self._scope.cancelled_caught:
+                self.error = self._thread.closed_error()
         except BaseException as error:  # noqa: BLE001  # all of it belongs to the caller
             self.error = error
         self.ended = True
         self.done.release()
 
     def cancel(self) -> None:
-        """Cancel the coroutine; one that has not begun never will."""
-        self._cancelled = True
-        if self._begun:
-            self._task.cancel()
+        """Cancel the coroutine at its next chance, and a call that has not been started for good."""
+        if self.task is None:
+            self.fail(self._thread.closed_error())
+        else:
+            self._scope.cancel()
 
     def fail(self, error: BaseException) -> None:
         """Let the caller go with an error, unless the coroutine has ended by itself."""

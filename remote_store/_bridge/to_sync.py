@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, ClassVar, Protocol, TypeVar, cast, runtime_che
 from .._contract._async.backend import AsyncBackend
 from .._contract._async.content import AsyncContent
 from .._contract._sync.backend import Backend
-from .._contract._sync.content import Buffer, WritableContent, refuse_text
+from .._contract._sync.content import Buffer, Content, WritableContent, refuse_text
 from .._contract._sync.streams import SPOOL_BYTES
 from .._core.capability import Capability, CapabilitySet
 from .._core.errors import BackendClosed, CapabilityNotSupported
@@ -165,7 +165,9 @@ class AsyncBackendSyncAdapter(Backend):
         if isinstance(content, bytes):
             return content
         refuse_text(content)
-        if hasattr(content, "__aiter__") and not hasattr(content, "read"):
+        if isinstance(content, Content) and content.buffer is not None:
+            content = content.buffer  # it came as one, and goes as one
+        if hasattr(content, "__aiter__"):
             raise TypeError("content is an async iterator; the sync API takes bytes, iterators and files")
         return AsyncContent(content) if self._piece_bytes is None else _InPieces(content, self._piece_bytes)
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar
 
 from .._contract._async.backend import AsyncBackend
 from .._contract._sync.backend import Backend
 from .._contract._sync.content import WritableContent
 from .._core.capability import Capability, CapabilitySet
 from .._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from .pulled import ChunkStream, Source
+from .seeking import SeekingStream
 from .to_sync import AsyncBackendSyncAdapter
 
 __all__ = ["BlockingTwin", "LoopTwin", "original_of"]
 
 T = TypeVar("T")
+
+READ_AHEAD = 256 * 1024
+"""Bytes that a stream fetches at a time where its user asks for less: one request serves many small reads."""
 
 
 class LoopTwin(AsyncBackendSyncAdapter):
@@ -52,11 +57,19 @@ class LoopTwin(AsyncBackendSyncAdapter):
         """
         stream = self._stream(path)
         stream.open_now()
-        return cast(BinaryIO, io.BufferedReader(stream))
+        return io.BufferedReader(stream, READ_AHEAD)
 
-    def unwrap(self, type_hint: type[T]) -> T:
-        """Return the native handle, if it has that type; else raise CapabilityNotSupported."""
-        return super().unwrap(type_hint)
+    def _stream(self, path: str) -> ChunkStream:
+        if Capability.RANGED_READ not in self.capabilities:
+            return super()._stream(path)
+        return SeekingStream(
+            self._portal,
+            self._check_loop,
+            Source(lambda: self._async_backend.read(path)),
+            path,
+            read_into=lambda view, start: self.read_into(path, view, start),
+            find_size=lambda: self.get_file_info(path).size,
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _by_arguments(self)
