@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -24,7 +24,7 @@ __all__ = [
     "rebased",
 ]
 
-UNKNOWN_TIME: Final = datetime.min.replace(tzinfo=timezone.utc)
+UNKNOWN_TIME: Final = datetime.min.replace(tzinfo=UTC)
 """Stands in `FileInfo.modified_at` where the backend does not know the time (CONTRACT 8)."""
 
 Extras: TypeAlias = dict[str, object]

@@ -100,6 +100,9 @@ def _importable(module: str) -> bool:
         return False
 
 
+_OTHERS = f"install a plug-in (entry-point group {GROUP!r}) or call register_backend()"
+
+
 # Types of this process
 
 _registered: dict[str, BackendClass] = {}
@@ -153,7 +156,7 @@ def backend_class(type_name: str, face: Face) -> BackendClass:
     types = registered_types()
     if ours is None:
         raise InvalidConfig(
-            f"Unknown backend type {type_name!r}.{nearest(type_name, types)} Registered types: {types}{found}"
+            f"Unknown backend type {type_name!r}.{nearest(type_name, types)} Registered types: {types}; {_OTHERS}{found}"
         )
     raise MissingExtra(f"Unknown backend type {type_name!r} here: {_missing(ours)}. Registered types: {types}{found}")
 
@@ -161,9 +164,9 @@ def backend_class(type_name: str, face: Face) -> BackendClass:
 def _missing(ours: BuiltIn) -> str:
     command = f"pip install 'remote-store-aio[{ours.extra}]'"
     if ours.built:
-        return f"it needs an extra, {command}"
-    brought = f"a later one will, with the extra: {command}" if ours.extra else "a later one will"
-    return f"version {__version__} doesn't have it yet ({brought}); a plug-in in the entry-point group {GROUP!r} can"
+        return f"it needs an extra: {command}"
+    extra = f" as an extra ({command})" if ours.extra else ""
+    return f"version {__version__} has no such backend yet, a later one brings it{extra}; till then, {_OTHERS}"
 
 
 def type_for_scheme(scheme: str) -> str | BackendClass:
@@ -184,10 +187,7 @@ def type_for_scheme(scheme: str) -> str | BackendClass:
         raise MissingExtra(f"URL scheme {scheme!r} can't be opened: {_missing(BUILT_IN[known[scheme]])}{found}")
     own = {served for cls in _registered.values() for served in _schemes(cls)}
     ready = {served for served, name in known.items() if BUILT_IN[name].available}
-    raise InvalidConfig(
-        f"{unknown('URL scheme', scheme, own | ready)} A plug-in may serve more, in the entry-point group {GROUP!r};"
-        f" register_backend() adds a class that has `schemes`.{found}"
-    )
+    raise InvalidConfig(f"{unknown('URL scheme', scheme, own | ready)} For others, {_OTHERS}{found}")
 
 
 def _schemes(cls: BackendClass) -> tuple[str, ...]:

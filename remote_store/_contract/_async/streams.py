@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from types import TracebackType
+from typing import Self
 
 from ..._core.ranges import writable
 
@@ -141,7 +142,7 @@ class AsyncReadStream(AsyncIterator[bytes]):
         if self._closed:
             raise ValueError("I/O operation on closed stream")
 
-    async def __aenter__(self) -> AsyncReadStream:
+    async def __aenter__(self) -> Self:
         self._check_open()
         await self._open()
         return self

@@ -144,6 +144,16 @@ class Backend(BackendFace, ABC):
     ) -> WriteResult:
         """Write a file so that readers see the old content or the whole new one (ATOMIC_WRITE); else as `write`."""
 
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Remove what interrupted writes below the folder `prefix` left behind, if it is older than so many seconds.
+
+        Returns how many there were. Files that can be read are never touched. The default raises
+        CapabilityNotSupported: the backend can't tell leftovers from files.
+        """
+        raise CapabilityNotSupported(
+            f"Backend '{self.name}' does not support abort_uploads", backend=self.name, capability="abort_uploads"
+        )
+
     # Deleting: Capability.DELETE
 
     @abstractmethod

@@ -6,7 +6,7 @@ The hand-written half of a pair; `_async/content.py` is the other.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 __all__ = ["PIECE", "AnyContent", "Buffer", "Content", "WritableContent", "content_of", "flat", "portable_content"]
@@ -85,7 +85,7 @@ class Content:
         if callable(read):
             self._read = read
             return self._pull_file
-        if isinstance(content, (Mapping, Set)) or not hasattr(content, "__iter__"):
+        if isinstance(content, (Mapping, AbstractSet)) or not hasattr(content, "__iter__"):
             raise TypeError(f"content must be bytes, an iterator of bytes or a file, not {type(content).__name__}")
         refuse_spent(content)
         self._items: Iterator[object] = iter(content)

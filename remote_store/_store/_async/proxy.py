@@ -97,6 +97,9 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractAsyncContextManager[Any]:
         return self._inner.open_atomic(path, overwrite=overwrite)
 
+    async def abort_uploads(self, older_than: float) -> int:
+        return await self._inner.abort_uploads(older_than)
+
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         await self._inner.delete(path, missing_ok=missing_ok)
 

@@ -98,6 +98,9 @@ class ProxyStore(ProxyFace, Store):
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[Any]:
         return self._inner.open_atomic(path, overwrite=overwrite)
 
+    def abort_uploads(self, older_than: float) -> int:
+        return self._inner.abort_uploads(older_than)
+
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         self._inner.delete(path, missing_ok=missing_ok)
 

@@ -16,6 +16,7 @@ from ..._core.errors import InvalidPath, NotFound
 from ..._core.keys import RemotePath, file_key, folder_key, join, normalize
 from ..._core.metadata import checked_metadata
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult, cut, rebased
+from ..._core.seconds import checked_seconds
 from ..log import called, completed
 from ..rules import FolderTotals, checked_depth, entry_filter, folder_missing, glob_escape, head_of, write_options
 from .pairs import ReadStream, StoreFace, adopt, default, mapped, open_stream, subfolders
@@ -171,6 +172,20 @@ class Store(StoreFace):
         key = self._key(path)
         called("open_atomic", path, self._backend.name)
         return self._open_atomic(key, path, overwrite)
+
+    def abort_uploads(self, older_than: float) -> int:
+        """Remove what interrupted writes in this store left behind, if it is older than `older_than` seconds.
+
+        Returns how many there were: hidden files on a disk that a killed process did not clean up. Files that can
+        be read are never touched; choose an age above that of any write in progress. Raises ValueError for a
+        negative age, CapabilityNotSupported where the backend can't tell.
+        """
+        checked_seconds(older_than, "older_than")
+        self._require(Capability.DELETE)
+        called("abort_uploads", "", self._backend.name)
+        removed: int = default(self._backend, "abort_uploads", Backend)(older_than, self._root)
+        completed("abort_uploads", "", self._backend.name)
+        return removed
 
     # Deleting
 

@@ -186,9 +186,9 @@ class AsyncLocalBackend(AsyncBackend):
         """Delete a folder, with its content if `recursive`; of a linked folder the link alone."""
         await in_thread(lambda: self._files.delete_folder(path, recursive=recursive, missing_ok=missing_ok))
 
-    async def abort_uploads(self, older_than: float) -> int:
-        """Remove the hidden files that killed writers left, if older than so many seconds; return their number."""
-        return await in_thread(self._files.abort_uploads, older_than)
+    async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Remove the hidden files that killed writers left below `prefix`, if older than so many seconds."""
+        return await in_thread(self._files.abort_uploads, older_than, prefix)
 
     # Listing
 

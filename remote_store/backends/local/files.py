@@ -14,9 +14,10 @@ from ..._contract._sync.content import Content, content_of
 from ..._core.condition import condition_of
 from ..._core.errors import CapabilityNotSupported, DirectoryNotEmpty, InvalidPath, NotFound, PermissionDenied
 from ..._core.glob import literal_prefix, translate
-from ..._core.keys import RemotePath, backend_key
+from ..._core.keys import RemotePath, backend_key, join
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from ..._core.ranges import checked_offset, checked_ranges, writable
+from ..._core.seconds import checked_seconds
 from .commit import Staged, is_hidden, lock_folder
 from .errors import escapes, failure, missing, not_a_file, not_a_folder
 from .listing import folder_entries, list_folder, walk
@@ -259,20 +260,30 @@ class LocalFiles:
         if not recursive and (listed.files or listed.folders):
             raise DirectoryNotEmpty(f"Folder is not empty: {path}", path=path, backend=self.name)
 
-    def abort_uploads(self, older_than: float) -> int:
-        """Remove files left over by writers that were killed; return their number."""
-        limit, removed = time.time() - checked_offset(int(older_than), "older_than"), 0
-        for folder, _, names in os.walk(self.root.path):
-            for name in filter(is_hidden, names):
-                leftover = os.path.join(folder, name)
-                try:
-                    if os.lstat(leftover).st_mtime <= limit:
-                        os.unlink(leftover)
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        limit, removed = time.time() - checked_seconds(older_than, "older_than"), 0
+        waiting = [self.key(prefix)]
+        while waiting:
+            key = waiting.pop()
+            removed += self._remove_hidden(key, limit)
+            listed = self.listed(key, key)
+            waiting += [join(key, name) for name in listed.folders if name not in listed.linked]
+        return removed
+
+    def _remove_hidden(self, key: str, limit: float) -> int:
+        """Remove what was hidden in a folder before `limit` (seconds since the epoch); return how many."""
+        removed = 0
+        try:
+            with self.root.open_folder(key, READABLE_FOLDER) as folder, folder.scan() as entries:
+                for name in [entry.name for entry in entries if is_hidden(entry.name)]:
+                    state = folder.stat(name)
+                    if state is not None and state.st_mtime <= limit:
+                        folder.unlink(name)
                         removed += 1
-                except FileNotFoundError:
-                    continue  # its writer finished after all
-                except OSError as error:
-                    raise failure(error, os.path.relpath(leftover, self.root.path), self.name) from error
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # its writer finished, or the folder went, meanwhile
+        except OSError as error:
+            raise failure(error, key, self.name) from error
         return removed
 
     # Listing
