@@ -137,6 +137,10 @@ class SyncBackendAdapter(AsyncBackend):
 
     # Deleting
 
+    async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Remove what interrupted writes left behind; return how many there were."""
+        return await self._run(self._backend.abort_uploads, older_than, prefix)
+
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file."""
         await self._run(partial(self._backend.delete, path, missing_ok=missing_ok))
