@@ -151,7 +151,7 @@ class TestWriting:
         for path, kind, text in (
             ("d", InvalidPath, "exists as a directory"),
             ("d/f", AlreadyExists, "already exists"),
-            ("d/f/g/h", InvalidPath, "exists as a file"),
+            ("d/f/g/h", InvalidPath, "d/f/g/h: its ancestor d/f exists as a file"),
         ):
             with pytest.raises(kind, match=text) as caught:
                 tree.write(path, content)
@@ -386,7 +386,7 @@ class TestMoves:
 
     def test_the_checks_come_in_order(self, tree: MemoryTree) -> None:
         """CONTRACT 74, 75: a missing source wins over a blocked destination; each error names its side."""
-        tree.write("f", b"f")
+        etag = tree.write("f", b"f").etag
         tree.write("g", b"g")
         tree.write("d/x", b"x")
         for act in (tree.move, tree.copy):
@@ -409,7 +409,7 @@ class TestMoves:
             for overwrite in (False, True):
                 act("f", "./f", overwrite=overwrite)
         assert names(tree.list_files("", recursive=True)) == ["d/x", "f", "g"]
-        assert tree.read_bytes("f") == b"f"
+        assert (tree.read_bytes("f"), tree.get_file_info("f").etag) == (b"f", etag)
 
     def test_a_move_replaces_and_makes_parents(self, tree: MemoryTree) -> None:
         """CONTRACT 77: the source is gone, the destination replaced, missing folders made."""
