@@ -1,0 +1,51 @@
+"""Restored files are gathered out of sight and put in place only when all have arrived."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from .._contract.threads import in_thread
+
+__all__ = ["entries", "land", "staged"]
+
+PREFIX = ".~restore."
+"""Begins the name of a staging folder; a killed restore leaves one, which `entries` doesn't count."""
+
+
+@asynccontextmanager
+async def staged(target: Path) -> AsyncIterator[Path]:
+    """Make a folder inside `target`, so that moving out of it is a rename; it is removed at the end."""
+    stage = Path(await in_thread(_make, target))
+    try:
+        yield stage
+    finally:
+        # Shielded: a cancelled restore must not leave what it had so far. It deletes local files, so it ends.
+        with anyio.CancelScope(shield=True):
+            await in_thread(shutil.rmtree, stage, True)
+
+
+def _make(target: Path) -> str:
+    return tempfile.mkdtemp(prefix=PREFIX, dir=target)
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what lies in a folder, without staging folders."""
+    return [path for path in folder.iterdir() if not path.name.startswith(PREFIX)]
+
+
+def land(source: Path, target: Path) -> None:
+    """Move all of a staged folder into `target`, replacing files of the same names, merging folders."""
+    for item in os.scandir(source):
+        there = target / item.name
+        if item.is_dir(follow_symlinks=False) and there.is_dir():
+            land(Path(item.path), there)
+        else:
+            # Refuses a file in place of a folder, and the reverse, by itself.
+            os.replace(item.path, there)
