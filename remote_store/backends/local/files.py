@@ -83,7 +83,10 @@ class LocalFiles:
             raise failure(error, path, self.name) from error
 
     def exists(self, path: str) -> bool:
-        return self.is_file(path) or self.is_folder(path)
+        if not self.key(path):
+            return True
+        state = self.state(path)
+        return state is not None and (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode))
 
     def is_file(self, path: str) -> bool:
         state = self.state(path)
