@@ -48,7 +48,7 @@ twins: venv
 	$(BIN)/python tools/gen_sync.py --check
 
 docs: venv ## the site, strictly, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 unit: venv
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not soak and not bench' $(PYTEST_ARGS)
