@@ -152,7 +152,9 @@ _HOMES = {
     "remote_store._core.secret": ["Secret", "SecretRedactionFilter"],
 }
 
-__getattr__, __dir__ = lazily(__name__, _HOMES, rooms=("aio", "backends", "checkpoint", "ext", "testing"))
+# Hidden from checkers: with a `__getattr__` in sight they would believe in any name.
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazily(__name__, _HOMES, rooms=("aio", "backends", "checkpoint", "ext", "testing"))
 
 # A library stays silent until the application configures logging (CONTRACT 146).
 logging.getLogger("remote_store").addHandler(logging.NullHandler())

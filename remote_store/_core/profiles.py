@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from remote_store._core.config import SECRET_OPTIONS, RegistryConfig, resolve_env, sealed
+from remote_store._core.config import SECRET_OPTIONS, RegistryConfig, _shown, resolve_env, sealed
 from remote_store._core.errors import InvalidConfig
 from remote_store._core.secret import MASK, Secret, is_secret_name
 from remote_store._core.suggest import unknown
@@ -50,7 +50,7 @@ class Resolved:
     def describe(self, name: str) -> str:
         """Return one line for people, secrets masked: ``region_name = 'eu' (environment: REMOTE_STORE_P_...)``."""
         secret = isinstance(self.value, Secret) or is_secret_name(name)
-        return f"{name} = {MASK if secret else repr(self.value)} ({self.source}: {self.origin})"
+        return f"{name} = {MASK if secret else repr(_shown(self.value))} ({self.source}: {self.origin})"
 
 
 def config_path(environ: Mapping[str, str]) -> str | None:

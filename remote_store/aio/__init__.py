@@ -44,4 +44,6 @@ _HOMES = {
     "remote_store._contract._async.content": ["AsyncWritableContent"],
 }
 
-__getattr__, __dir__ = lazily(__name__, _HOMES, rooms=("backends", "ext"))
+# Hidden from checkers: with a `__getattr__` in sight they would believe in any name.
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazily(__name__, _HOMES, rooms=("backends", "ext"))

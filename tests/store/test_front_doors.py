@@ -118,7 +118,7 @@ def test_subpackages_come_when_they_are_asked_for() -> None:
 def test_an_unknown_name_is_an_attribute_error_and_an_import_error() -> None:
     """A lazy module fails as any module does."""
     with pytest.raises(AttributeError, match="module 'remote_store' has no attribute 'Stroe'"):
-        _ = remote_store.Stroe
+        _ = remote_store.Stroe  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="Stroe"):
         exec("from remote_store import Stroe")
 

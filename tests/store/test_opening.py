@@ -320,6 +320,13 @@ def test_the_log_tells_which_won_without_secrets(
     assert "hunter2" not in caplog.text
 
 
+def test_secrets_inside_an_option_are_masked_too(remote: None) -> None:
+    """SDK options hold secrets as plain texts, somewhere inside."""
+    lines = "".join(explain_store("remote:///x", shape={"secret_key": "hunter2"}, region="https://me:hunter2@host/"))
+    assert "secret_key" in lines
+    assert "hunter2" not in lines
+
+
 def test_variables_alone_make_a_profile(remote: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """CONVENTIONS: as RCLONE_CONFIG_<remote>_<option>."""
     monkeypatch.setenv("REMOTE_STORE_MINE_TYPE", "remote")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +197,12 @@ def test_a_store_over_an_unknown_backend_is_refused_at_once(kind: Callable[[Regi
         kind(config_of("memory", a="memroy"))
 
 
+def test_a_dict_is_no_configuration() -> None:
+    """A TypeError that tells how to make one, not an AttributeError later."""
+    with pytest.raises(TypeError, match="from_dict"):
+        Registry({"backends": {}})
+
+
 def test_a_constructor_s_own_error_comes_as_it_is(recorder: type[Recorder]) -> None:
     """CONTRACT 119 maps TypeError alone."""
 
@@ -318,6 +326,36 @@ async def test_the_async_registry_gives_async_stores(tmp_path: Path) -> None:
         assert isinstance(store, AsyncStore)
         await store.write("x", b"1")
     assert (tmp_path / "sub" / "x").read_bytes() == b"1"
+
+
+# Processes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_while_a_backend_is_being_built_does_not_lock_the_child(recorder: type[Recorder]) -> None:
+    """DECISIONS 18: the child has locks of its own; it builds what was not ready."""
+    building, go_on = threading.Event(), threading.Event()
+
+    def slow() -> MemoryBackend:
+        building.set()
+        go_on.wait(30)
+        return MemoryBackend()
+
+    register_backend("slow", slow)
+    registry = Registry(config_of("slow", "recorder", a="slow", b="recorder"))
+    thread = threading.Thread(target=registry.get_store, args=["a"])
+    thread.start()
+    assert building.wait(30)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        registry.get_store("b").write("x", b"1")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    go_on.set()
+    thread.join()
+    registry.close()
+    assert status == 0
 
 
 # As a value

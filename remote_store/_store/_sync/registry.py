@@ -32,6 +32,8 @@ class Registry:
     """
 
     def __init__(self, config: RegistryConfig | None = None) -> None:
+        if config is not None and not isinstance(config, RegistryConfig):
+            raise TypeError(f"config must be a RegistryConfig, as from_dict() makes one, not {type(config).__name__}")
         self._config = RegistryConfig() if config is None else config
         self._config.validate()
         # A store at the root of each backend made so far: it owns the backend.

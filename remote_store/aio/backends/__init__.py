@@ -17,4 +17,6 @@ _HOMES = {
     "remote_store.backends.memory.backend": ["AsyncMemoryBackend"],
 }
 
-__getattr__, __dir__ = lazily(__name__, _HOMES)
+# Hidden from checkers: with a `__getattr__` in sight they would believe in any name.
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazily(__name__, _HOMES)
