@@ -138,6 +138,11 @@ class AsyncMemoryBackend(AsyncBackend):
         await checkpoint()
         return self._tree.abort_uploads(older_than, prefix)
 
+    async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Return 0: an interrupted write leaves nothing here."""
+        await checkpoint()
+        return self._tree.abort_uploads(older_than, prefix)
+
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file. Raises NotFound unless `missing_ok`, and InvalidPath for a folder in any case."""
         await checkpoint()

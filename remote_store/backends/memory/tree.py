@@ -28,6 +28,7 @@ from ..._core.metadata import checked_metadata
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from ..._core.ranges import checked_offset, checked_ranges, writable
 from ..._core.seconds import checked_seconds
+from ..._core.seconds import checked_seconds
 from .nodes import File, Files, Folder, Node, census, files_in, find, folder_at, locate
 from .rules import file_key, no_file, no_folder, node_key, root_refused
 from .streams import Draft, Snapshot
@@ -194,6 +195,12 @@ class MemoryTree:
         folder, name = split(key)
         folder_at(self._root, folder)[name] = file
         return file
+
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Return 0: an interrupted write leaves nothing here, so that there is never anything to remove."""
+        checked_seconds(older_than, "older_than")
+        node_key(prefix, self.label)
+        return 0
 
     # Deleting
 

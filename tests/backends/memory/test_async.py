@@ -120,6 +120,7 @@ async def test_a_cancelled_write_leaves_nothing(backend: AsyncMemoryBackend, pat
         tasks.cancel_scope.cancel()
     assert repr(backend) == "AsyncMemoryBackend(files=1, folders=0)"
     assert await backend.read_bytes("old") == b"old"
+    assert await backend.abort_uploads(0) == 0
     await backend.write(path, b"again", overwrite=True)
     assert await backend.read_bytes(path) == b"again"
 
@@ -184,6 +185,7 @@ async def test_every_operation_can_be_cancelled(backend: AsyncMemoryBackend) -> 
         lambda: backend.read_ranges("a", [(0, 1)]),
         lambda: backend.write("b", b""),
         lambda: backend.write_atomic("b", pieces(b"")),
+        lambda: backend.abort_uploads(0),
         lambda: backend.delete("a"),
         lambda: backend.delete_folder("a"),
         lambda: first(backend.list_files("")),

@@ -51,3 +51,13 @@ def test_it_does_not_pickle() -> None:
     """DECISIONS 19: an empty copy would be a silent loss."""
     with pytest.raises(TypeError, match="pickle"):
         pickle.dumps(MemoryBackend())
+
+
+def test_there_is_nothing_to_abort() -> None:
+    """CONTRACT 51: interrupted writes leave nothing, and bad arguments are told all the same."""
+    backend = MemoryBackend()
+    assert backend.abort_uploads(0) == 0
+    with pytest.raises(ValueError, match="older_than"):
+        backend.abort_uploads(-1)
+    with pytest.raises(InvalidPath):
+        backend.abort_uploads(0, "../x")
