@@ -134,11 +134,6 @@ class AsyncMemoryBackend(AsyncBackend):
         return await self.write(path, content, overwrite=overwrite, metadata=metadata, if_match=if_match)
 
     async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
-        """Return 0: an interrupted write leaves nothing behind."""
-        await checkpoint()
-        return self._tree.abort_uploads(older_than, prefix)
-
-    async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
         """Return 0: an interrupted write leaves nothing here."""
         await checkpoint()
         return self._tree.abort_uploads(older_than, prefix)

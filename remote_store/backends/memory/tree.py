@@ -28,7 +28,6 @@ from ..._core.metadata import checked_metadata
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from ..._core.ranges import checked_offset, checked_ranges, writable
 from ..._core.seconds import checked_seconds
-from ..._core.seconds import checked_seconds
 from .nodes import File, Files, Folder, Node, census, files_in, find, folder_at, locate
 from .rules import file_key, no_file, no_folder, node_key, root_refused
 from .streams import Draft, Snapshot
@@ -203,11 +202,6 @@ class MemoryTree:
         return 0
 
     # Deleting
-
-    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
-        """Return 0: an interrupted write leaves nothing behind."""
-        checked_seconds(older_than, "older_than")
-        return 0
 
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file."""
