@@ -13,7 +13,9 @@ import remote_store.backends
 def test_only_known_names_come_through() -> None:
     """CONTRACT A8: an unknown or missing backend is an AttributeError, hence an ImportError."""
     with pytest.raises(AttributeError, match="NoSuchBackend"):
-        _ = remote_store.backends.NoSuchBackend
+        remote_store.backends.__getattr__("NoSuchBackend")
+    with pytest.raises(ImportError, match="NoSuchBackend"):
+        exec("from remote_store.backends import NoSuchBackend")
     assert {"LocalBackend", "MemoryBackend"} <= set(remote_store.backends.__all__) <= set(dir(remote_store.backends))
 
 
