@@ -28,14 +28,17 @@ def _there(name: str) -> bool:
 __all__ = [name for name in _WHERE if _there(name)]  # names, as the linter can't see
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if not _there(name):
-        raise AttributeError(f"{name} needs an extra: pip install 'remote-store-aio[{_NEEDS[name][1]}]'")
-    value = getattr(import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
+# Hidden from checkers: with a `__getattr__` in sight they would believe in any name.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if not _there(name):
+            raise AttributeError(f"{name} needs an extra: pip install 'remote-store-aio[{_NEEDS[name][1]}]'")
+        value = getattr(import_module(_WHERE[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

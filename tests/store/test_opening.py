@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,21 @@ async def test_a_named_memory_is_shared_by_both_faces() -> None:
             assert other.read_bytes("a") == b"1"
             other.write("b", b"2")
         assert await store.read_bytes("b") == b"2"
+
+
+def test_threads_that_open_one_name_at_once_share_it() -> None:
+    """One process-wide table: nobody writes into a tree that was lost in a race."""
+    ready = threading.Barrier(16)
+
+    def put(number: int) -> None:
+        ready.wait()
+        with open_store("memory://scratch") as store:
+            store.write(str(number), b"")
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(put, range(16)))
+    with open_store("memory://scratch") as store:
+        assert {info.name for info in store.list_files("")} == {str(number) for number in range(16)}
 
 
 def test_what_follows_the_name_is_the_folder() -> None:
