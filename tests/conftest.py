@@ -7,6 +7,10 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.servers.fixtures import bucket, moto_bucket, moto_server, s3_server
+
+__all__ = ["anyio_backend", "bucket", "moto_bucket", "moto_server", "s3_server"]
+
 # A busy machine is no bug, and a failure must come again when the test is run again.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("house")

@@ -32,6 +32,7 @@ NAMES = {
     "AsyncProxyStore": "ProxyStore",
     "AsyncReadStream": "BinaryIO",
     "AsyncRegistry": "Registry",
+    "AsyncS3Backend": "S3Backend",
     "AsyncStore": "Store",
     "AsyncWritableContent": "WritableContent",
     "StopAsyncIteration": "StopIteration",
@@ -55,7 +56,7 @@ WORDS = {
     "async ": "",
     "await ": "",
 }
-TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin"}
+TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "LoopTwin"}
 """Backend folder -> the bridge class its sync twin stands on."""
 
 

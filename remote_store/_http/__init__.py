@@ -1,0 +1,1 @@
+"""What the backends on HTTP share: retries, ranges, parts, budgets."""

@@ -1,0 +1,148 @@
+"""The one retry layer: attempts, pauses, one deadline for an operation, one budget for an endpoint (DECISIONS 24)."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from .._core.retry import RetryPolicy
+
+__all__ = ["Fault", "Retrier", "RetryBudget", "budget_for"]
+
+T = TypeVar("T")
+
+
+class Fault(Exception):
+    """A request that failed, as the wire tells it; the backend's `errors` makes the user's error of it.
+
+    `code` is the service's word (or our own for what happened below it), `status` the HTTP status, 0 for none.
+    `may_retry`: it may pass. `maybe_done`: the request may have been carried out although it failed.
+    `pause`: seconds that the service asks to wait. `verb` is the request's name.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        text: str,
+        *,
+        status: int = 0,
+        verb: str = "",
+        may_retry: bool = False,
+        maybe_done: bool = False,
+        pause: float | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.status = status
+        self.verb = verb
+        self.may_retry = may_retry
+        self.maybe_done = maybe_done
+        self.pause = pause
+        self.attempts = 1
+
+
+MAX_PAUSE = 60.0
+"""Seconds: a longer Retry-After is not waited for, for nobody expects a call to sleep for minutes."""
+
+
+class RetryBudget:
+    """How many retries an endpoint gets from this process: a storm of them ends, single ones go through.
+
+    The AWS SDKs' standard mode: 500 tokens, a retry takes 5, a success after a retry gives them back and any other
+    success gives 1.
+    """
+
+    CAPACITY = 500
+    COST = 5
+
+    def __init__(self) -> None:
+        self._left = self.CAPACITY
+        self._lock = threading.Lock()  # loops of several threads share it
+
+    def take(self) -> bool:
+        """Take the price of a retry; false if there is not enough left."""
+        with self._lock:
+            if self._left < self.COST:
+                return False
+            self._left -= self.COST
+            return True
+
+    def give(self, tokens: int) -> None:
+        """Give tokens back, up to the capacity."""
+        with self._lock:
+            self._left = min(self.CAPACITY, self._left + tokens)
+
+
+class Retrier:
+    """Runs attempts by a policy; one for a backend, its budget shared by all who use the endpoint."""
+
+    def __init__(self, policy: RetryPolicy, budget: RetryBudget) -> None:
+        self.policy = policy
+        self._budget = budget
+        self._random = random.Random()  # noqa: S311  # spreads pauses, guards nothing
+
+    def deadline(self) -> float:
+        """Return the time (by `anyio.current_time`) by which an operation that begins now must have ended."""
+        return anyio.current_time() + self.policy.timeout if self.policy.timeout is not None else float("inf")
+
+    async def run(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        deadline: float | None = None,
+        on_fault: Callable[[Fault], None] | None = None,
+    ) -> T:
+        """Return what `attempt` returns; after a fault that may pass, pause and try again.
+
+        Raises the last fault, with the number of attempts; a fault ``Deadline`` when the time is up. `on_fault` sees
+        each fault before it is retried.
+        """
+        end = self.deadline() if deadline is None else deadline
+        number = 0
+        while True:
+            number += 1
+            try:
+                with anyio.CancelScope(deadline=end) as scope:
+                    result = await attempt()
+                if scope.cancelled_caught:
+                    raise Fault("Deadline", self._late(number), maybe_done=True)
+            except Fault as fault:
+                fault.attempts = number
+                if on_fault is not None:
+                    on_fault(fault)
+                pause = self._pause(fault, number, end)
+                if pause is None:
+                    raise
+                await anyio.sleep(pause)
+            else:
+                self._budget.give(RetryBudget.COST if number > 1 else 1)
+                return result
+
+    def _pause(self, fault: Fault, number: int, end: float) -> float | None:
+        """Return the seconds to wait before another attempt, None if there is to be none."""
+        if not fault.may_retry or number >= self.policy.max_attempts:
+            return None
+        pause = self.policy.delay(number, self._random)
+        if fault.pause is not None:
+            if fault.pause > MAX_PAUSE:
+                return None
+            pause = max(pause, fault.pause)
+        if anyio.current_time() + pause >= end or not self._budget.take():
+            return None
+        return pause
+
+    def _late(self, number: int) -> str:
+        return f"no answer within {self.policy.timeout:g} s" + (f" ({number} attempts)" if number > 1 else "")
+
+
+_budgets: dict[str, RetryBudget] = {}
+
+
+def budget_for(endpoint: str) -> RetryBudget:
+    """Return the budget that all backends of this process share for an endpoint."""
+    return _budgets.setdefault(endpoint, RetryBudget())

@@ -1,0 +1,1 @@
+"""S3: AWS, and servers that speak its protocol."""

