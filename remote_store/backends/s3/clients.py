@@ -123,10 +123,10 @@ def _for_trio(read_timeout: float) -> dict[str, Any]:
     """
     if find_spec("httpx2") is None:
         raise ImportError("S3 on trio needs httpx2: pip install 'remote-store-aio[s3,trio]'")
-    from .httpx import QuietHttpxSession
+    from .httpx import TidyHttpxSession
 
     return {
-        "http_session_cls": QuietHttpxSession,
+        "http_session_cls": TidyHttpxSession,
         "connector_args": {"pool_timeout": None, "write_timeout": read_timeout},
     }
 

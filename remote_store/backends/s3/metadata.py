@@ -36,7 +36,8 @@ def to_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _word(value: str) -> str:
-    if value.isascii() and value == value.strip() and not _ENCODED.search(value):
+    # Blanks at the ends are cut off on the way, and some servers drop what is empty.
+    if value and value.isascii() and value == value.strip() and not _ENCODED.search(value):
         return value
     return f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
 

@@ -147,7 +147,9 @@ class Objects:
         except Fault as fault:
             if fault.code in MISSING:
                 return False  # there is no such bucket
-            raise
+            if fault.status != 403:
+                raise
+            conditional = False  # who may delete and not write can't ask
         if not conditional:
             if await core.head(key) is None:
                 return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+import anyio
 from anyio.lowlevel import checkpoint
 
 from ..._core.condition import IfMatch
@@ -16,6 +17,8 @@ __all__ = ["Probe"]
 
 NEVER = IfMatch("0")
 """An etag that nothing has."""
+CLEAN_SECONDS = 10.0
+"""How long a cancelled probe may take to remove its key."""
 
 
 class Probe:
@@ -76,10 +79,16 @@ class Probe:
         return False
 
     async def _ask_delete(self, key: str) -> bool:
+        """Ask with a folder, which is no object: some servers say of that too that it has been deleted."""
+        child = join(key, "x")
+        await self._retrier.run(lambda: self._wire.put(child, (), 0))
         try:
             await self._retrier.run(lambda: self._wire.delete(key, if_match="*"))
         except Fault as fault:
             return _refused(fault)
+        finally:
+            with anyio.move_on_after(CLEAN_SECONDS, shield=True):
+                await self._clean(child)
         return False
 
     async def _clean(self, key: str) -> None:

@@ -23,7 +23,7 @@ from .clients import Clients, Connection
 from .errors import fault_of, unexpected
 from .metadata import WRITE_ID, from_headers
 from .precondition import plain_etag, quoted, write_condition
-from .quiet import Quiet
+from .quiet import Born, Watched, close_all
 
 log = logging.getLogger("remote_store.s3")
 
@@ -369,6 +369,7 @@ class Download:
         self._raw: Any = reply["Body"].raw_stream
         self._chunks: Any = None
         self._over = b""
+        self._born: Born = []
         self._left = int(reply.get("ContentLength", -1))
         self.length = self._left
         """Bytes that the body has."""
@@ -418,7 +419,7 @@ class Download:
 
     async def _pull(self) -> bytes:
         if hasattr(self._raw, "aiter_raw"):
-            return await Quiet(self._pull_httpx())
+            return await Watched(self._pull_httpx(), self._born)
         return bytes(await self._raw.content.readany())
 
     async def _pull_httpx(self) -> bytes:
@@ -448,9 +449,9 @@ class Download:
             return
         if self._chunks is not None:
             if self._left == 0:
-                await self._finish()
-            await self._chunks.aclose()
-        await Quiet(raw.aclose())
+                await Watched(self._finish(), self._born)
+            await close_all(self._born)
+        await raw.aclose()
 
     async def _finish(self) -> None:
         """Read the end of a body whose bytes are all here, or httpx would close its connection."""
