@@ -225,7 +225,7 @@ class LocalFiles:
             state = folder.stat(name)
             if state is not None and stat.S_ISLNK(state.st_mode):
                 state = self.root.stat(key) or state  # a link that leads out is refused here
-            if state is not None and stat.S_ISDIR(state.st_mode):
+            if state is not None and not (stat.S_ISREG(state.st_mode) or stat.S_ISLNK(state.st_mode)):
                 raise not_a_file(path, self.name)
             lock_folder(folder, exclusive=False)
             folder.unlink(name)
@@ -331,7 +331,7 @@ class LocalFiles:
         prefix = self.key(literal_prefix(pattern))
         if depth is not None and prefix:
             depth -= prefix.count("/") + 1
-        for page in self.translated(walk(self.root, prefix, depth), pattern):
+        for page in self.translated(walk(self.root, prefix, depth, strict=not prefix), pattern):
             yield [info for info in page if matches(str(info.path))]
 
     def translated(self, pages: Iterator[T], path: str) -> Iterator[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -19,6 +20,9 @@ __all__ = ["Listed", "folder_entries", "list_folder", "walk"]
 log = logging.getLogger("remote_store.local")
 
 _warned: set[str] = set()
+
+LEADS_OUT = {errno.EXDEV, errno.ELOOP}
+"""What opening says of a link out of the root, and of one put there during the call."""
 
 
 class Listed:
@@ -86,15 +90,22 @@ def _leave_out(name: str, key: str) -> None:
         log.warning("Left out of listings: a name with a backslash, which can't be a key, in folder %r", key)
 
 
-def walk(root: Root, key: str, max_depth: int | None) -> Iterator[list[FileInfo]]:
+def walk(root: Root, key: str, max_depth: int | None, *, strict: bool = True) -> Iterator[list[FileInfo]]:
     """Yield the files of a folder and of those below it, a folder at a time, `max_depth` levels down.
 
-    A linked folder is not descended into: it may lead back up.
+    A linked folder is not descended into: it may lead back up. If `key` itself leads out of the root that is an
+    OSError, or, not `strict`, the end.
     """
     waiting = deque([(key, 0)])
     while waiting:
         folder, depth = waiting.popleft()
-        listed = list_folder(root, folder)
+        try:
+            listed = list_folder(root, folder)
+        except OSError as error:
+            # Below the top: a link that was put in the folder's place since it was listed.
+            if error.errno in LEADS_OUT and (depth or not strict):
+                continue
+            raise
         if max_depth is None or depth < max_depth:
             waiting.extend((join(folder, name), depth + 1) for name in listed.folders if name not in listed.linked)
         yield listed.files

@@ -132,7 +132,9 @@ class Root:
     def open_folder(self, key: str, flags: int = FOLDER) -> Folder:
         """Open the folder `key`; `""` is the root itself."""
         if not HAS_DIR_FD:
-            return Folder(None, os.path.join(self._checked(key), ""))
+            path = os.path.join(self._checked(key), "")
+            os.stat(path)  # missing, or a file: the separator at the end makes that an error, as opening would
+            return Folder(None, path)
         if not key:
             return Folder(self._open(flags))
         return Folder(self.open_file(key, flags | os.O_DIRECTORY))
@@ -193,9 +195,11 @@ class Root:
 
     def _checked(self, key: str) -> str:
         """Return the real path of `key`, checked to be inside: what can be had without descriptors."""
-        path = os.path.realpath(os.path.join(self.path, key)) if key else self.path
+        path = os.path.realpath(os.path.join(self.path, key) if key else self.path)
         if inside(path.replace(os.sep, "/"), self.path.replace(os.sep, "/")) is None:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        if os.path.islink(path):  # realpath gives up on a circle and leaves it in
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         return path
 
 
