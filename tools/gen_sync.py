@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import itertools
 import re
 import sys
 import tokenize
@@ -76,7 +77,7 @@ def _edits(source: str) -> list[Edit]:
     """Return what to replace, each within one line: (start, stop, new text)."""
     edits: list[Edit] = []
     tokens = _whole_strings(source)
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in itertools.pairwise(tokens):
         if token.type == tokenize.NAME and token.string in ("async", "await"):
             edits.append((token.start, after.start, ""))
         elif token.type == tokenize.NAME and token.string in NAMES:
