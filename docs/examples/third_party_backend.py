@@ -154,7 +154,8 @@ class SQLiteBackend(Backend):
         if metadata or if_match:
             missing = Capability.USER_METADATA if metadata else Capability.CONDITIONAL_WRITE
             raise CapabilityNotSupported("not supported", path=path, backend=self.name, capability=missing.value)
-        data = content if isinstance(content, bytes) else content.read()  # all of it, before anything is changed
+        # All of it, before anything is changed; memoryview refuses what is no bytes.
+        data = content if isinstance(content, bytes) else bytes(memoryview(content.read()))
         try:
             with self._transaction(path) as database:
                 database.execute(REPLACE if overwrite else INSERT, (key, data))
