@@ -214,8 +214,14 @@ async def test_a_cancelled_read_closes_the_file() -> None:
             return super().read(size)
 
     backend = Streaming(100_000, make=Slow)
+
+    async def read() -> None:
+        async for _ in stream:
+            pass
+
+    stream = SyncBackendAdapter(backend).read("a")
     async with anyio.create_task_group() as group:
-        group.start_soon(anext, SyncBackendAdapter(backend).read("a"))
+        group.start_soon(read)
         await anyio.to_thread.run_sync(entered.wait)
         group.cancel_scope.cancel()
         go_on.set()
