@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from remote_store._core.capability import Capability, CapabilitySet
@@ -32,11 +33,6 @@ class Broken(AsyncMemoryBackend):
 
     async def _has(self, path: str) -> bool:
         return await super().is_file(path)
-
-
-async def _some(entries: Iterable[Any]) -> AsyncIterator[Any]:
-    for entry in entries:
-        yield entry
 
 
 async def _all(entries: AsyncIterator[Any]) -> list[Any]:
@@ -409,6 +405,25 @@ class ListsWithoutSizes(Broken):
     ) -> AsyncIterator[FileInfo]:
         found = super().list_files(path, recursive=recursive, max_depth=max_depth)
         return Collected(found, lambda entries: [replace(entry, size=0) for entry in entries])
+
+
+@breaks("patterns-patterns_choose_whole_keys")
+class CrossesSlashes(Broken):
+    CAPABILITIES = CapabilitySet(set(Capability))
+
+    @property
+    def capabilities(self) -> CapabilitySet:
+        return self.CAPABILITIES
+
+    def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
+        everything = super().list_files("", recursive=True)
+        return Collected(everything, lambda found: [info for info in found if fnmatchcase(str(info.path), pattern)])
+
+
+@breaks("patterns-without_the_capability_patterns_are_refused")
+class MatchesNothing(Broken):
+    def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
+        return Collected(super().list_files(""), lambda found: [])
 
 
 # Information, moving, names
