@@ -50,6 +50,11 @@ class LoopTwin(AsyncBackendSyncAdapter):
         """Return the original's name, without "async-"."""
         return _name(self._async_backend)
 
+    @property
+    def capabilities(self) -> CapabilitySet:
+        """Return what the original can do now, of what this class declares."""
+        return CapabilitySet(set(self._async_backend.capabilities) & set(self.CAPABILITIES))
+
     def read(self, path: str) -> BinaryIO:
         """Open a file and return its content as a stream, which seeks where the backend has RANGED_READ.
 
@@ -171,6 +176,10 @@ class BlockingTwin(AsyncBackendSyncAdapter):
         return self._blocking.open_atomic(path, overwrite=overwrite)  # type: ignore[no-any-return]
 
     # Deleting
+
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Remove what interrupted writes left behind; return how many there were."""
+        return self._blocking.abort_uploads(older_than, prefix)  # type: ignore[no-any-return]
 
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file. Raises NotFound unless `missing_ok`, and InvalidPath for a folder in any case."""

@@ -271,6 +271,13 @@ def test_open_atomic_writes_on_a_clean_exit_only(size: int, adapter: AsyncBacken
         file.write(b"again")
 
 
+def test_open_atomic_survives_a_wrapper_that_closes_it(adapter: AsyncBackendSyncAdapter) -> None:
+    """CONTRACT 50: a text wrapper closes what it wraps; the content counts all the same."""
+    with adapter.open_atomic("a") as file, io.TextIOWrapper(file) as text:
+        text.write("abc")
+    assert adapter.read_bytes("a") == b"abc"
+
+
 # Native handles and pickling
 
 
