@@ -24,9 +24,21 @@ def opened_atomically(files: LocalBackend, key: str) -> None:
         file.write(b"x")
 
 
+def streamed(files: LocalBackend, key: str) -> bytes:
+    """Read by a stream."""
+    with files.read(key) as stream:
+        return stream.read()
+
+
+def read_seekably(files: LocalBackend, key: str) -> bytes:
+    """Read by a seekable stream."""
+    with files.read_seekable(key) as stream:
+        return stream.read()
+
+
 READS: dict[str, Operation] = {
-    "read": lambda files, key: files.read(key).read(),
-    "read_seekable": lambda files, key: files.read_seekable(key).read(),
+    "read": streamed,
+    "read_seekable": read_seekably,
     "read_bytes": lambda files, key: files.read_bytes(key),
     "read_into": lambda files, key: files.read_into(key, bytearray(9)),
     "read_ranges": lambda files, key: files.read_ranges(key, [(0, 9)]),
