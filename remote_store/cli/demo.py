@@ -21,8 +21,8 @@ from .exits import FAILED, OK, reported
 
 __all__ = ["demo"]
 
-STANDARD_LIBRARY_SKIPS = frozenset({"site-packages", "dist-packages", "test"})
-"""Not the standard library's own, or (its tests) as large as all the rest together."""
+STANDARD_LIBRARY_SKIPS = frozenset({"site-packages", "dist-packages"})
+"""Other people's packages, of any size, that live inside the standard library's folder."""
 
 
 class Mode(enum.StrEnum):
@@ -81,7 +81,7 @@ def _run(
     results: list[StoryResult] = []
     for mode in modes:
         face = faces(mode.value, concurrency)
-        story = Story(face, source, base / mode.value, store or str(base / mode.value / "store"), report)
+        story = Story(face, source, base / mode.value, store or str(base / mode.value / "store"), report, concurrency)
         results.append(story.run())
     report.results(source, results)
     return OK if not source.unreadable and all(result.ok for result in results) else FAILED
