@@ -170,7 +170,7 @@ class LooksBeforeItWrites(MemoryBackend):
         if self.is_file(path):
             raise AlreadyExists(f"File already exists: {path}", path=path, backend=self.name)
         try:
-            self._all_have_looked.wait(timeout=5)
+            self._all_have_looked.wait(timeout=2)
         except BrokenBarrierError:
             pass  # the second one came late, and has seen the file
         return super().write(path, content, overwrite=True)

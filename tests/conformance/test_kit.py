@@ -20,6 +20,7 @@ from remote_store.testing import Case, Check, ConformanceSuite, checks_for, run
 from remote_store.testing.asserting import raises
 from remote_store.testing.inline import InlineBackend, drive
 from remote_store.testing.registry import CHECKS
+from tests.conformance import broken_places  # noqa: F401  # fills the table
 from tests.conformance.broken import BROKEN
 from tests.conformance.broken_blocking import BROKEN as BROKEN_BLOCKING
 
