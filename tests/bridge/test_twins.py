@@ -13,7 +13,7 @@ import pytest
 
 from remote_store._bridge.twins import LoopTwin, original_of
 from remote_store._core.capability import Capability
-from remote_store._core.errors import BackendClosed, CapabilityNotSupported, NotFound
+from remote_store._core.errors import AlreadyExists, BackendClosed, CapabilityNotSupported, InvalidPath, NotFound
 from remote_store.backends.local.sync import LocalBackend
 from remote_store.backends.memory.backend import AsyncMemoryBackend
 from remote_store.backends.memory.sync import MemoryBackend
@@ -215,6 +215,36 @@ def test_small_reads_share_a_range(twin: MemoryOnLoop) -> None:
             stream.read(8)
     inner: Any = twin._async_backend
     assert inner.ranges == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "text"), [("", "must not be empty"), ("f", "exists as a directory"), ("f/a/b", "exists as a file")]
+)
+def test_a_loop_twin_refuses_a_target_before_the_block(key: str, text: str, twin: MemoryOnLoop) -> None:
+    """CONTRACT 50: InvalidPath on enter, and AlreadyExists."""
+    twin.write("f/a", b"1")
+    with pytest.raises(InvalidPath, match=text), twin.open_atomic(key, overwrite=True):
+        pytest.fail("entered")
+    with pytest.raises(AlreadyExists, match="already exists"), twin.open_atomic("f/a"):
+        pytest.fail("entered")
+
+
+def test_a_twin_without_folders_refuses_only_what_is_no_key(twin: MemoryOnLoop) -> None:
+    """CONTRACT 154: a file and a folder may share a name, and a file may have keys below it; the root is no key."""
+
+    class Flat(MemoryOnLoop):
+        _has_folders = False
+
+    twin.write("f/a", b"1")
+    flat = Flat(twin._async_backend)  # type: ignore[arg-type]
+    with flat, pytest.raises(InvalidPath, match="must not be empty"), flat.open_atomic(""):
+        pytest.fail("entered")
+    with flat:
+        for key in ("f", "f/a/b"):
+            entered = False
+            with pytest.raises(InvalidPath), flat.open_atomic(key):
+                entered = True  # the memory backend itself does have folders, and says so at the end
+            assert entered
 
 
 def test_a_loop_twin_pickles(twin: MemoryOnLoop) -> None:
