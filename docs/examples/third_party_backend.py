@@ -33,9 +33,9 @@ from remote_store import (
 
 TABLE = "CREATE TABLE IF NOT EXISTS files (key TEXT PRIMARY KEY, data BLOB NOT NULL, modified REAL NOT NULL)"
 NOW = "(julianday('now') - 2440587.5) * 86400.0"  # seconds since 1970
-INSERT = f"INSERT INTO files VALUES (?1, ?2, {NOW})"
-REPLACE = f"{INSERT} ON CONFLICT (key) DO UPDATE SET data = ?2, modified = {NOW}"
-BELOW = "SELECT key, length(data), modified FROM files WHERE key >= ?1 AND key < ?2"
+INSERT = f"INSERT INTO files VALUES (?, ?, {NOW})"
+REPLACE = f"{INSERT} ON CONFLICT (key) DO UPDATE SET data = excluded.data, modified = excluded.modified"
+BELOW = "SELECT key, length(data), modified FROM files WHERE key >= ? AND key < ?"
 LAST = chr(0x10FFFF)  # after every key
 
 
