@@ -188,6 +188,16 @@ class WriteResult:
     last_modified: datetime | None = None
     metadata: Mapping[str, str] | None = None
 
+    @classmethod
+    def native(cls, path: RemotePath, size: int, etag: str, last_modified: datetime) -> WriteResult:
+        """Build a backend's answer to a write, in half the time of a frozen dataclass's own way."""
+        result = object.__new__(cls)
+        vars(result).update(
+            path=path, size=size, source="native", digest=None, etag=etag, version_id=None,
+            last_modified=last_modified, metadata=None,
+        )  # fmt: skip
+        return result
+
 
 @dataclass(frozen=True)
 class ResolutionPlan:
