@@ -63,10 +63,19 @@ class ConformanceSuite:
 
     @classmethod
     def _checks(cls) -> list[Check]:
-        declared = list(cls.backend_type.CAPABILITIES if cls.capabilities is None else cls.capabilities)
+        declared = list(cls._declared())
         blocking, flat, bare = cls._blocking(), cls.flat, cls._bare()
         own = [each for each in cls.own_checks if each.applies(declared, blocking=blocking, flat=flat, bare=bare)]
         return checks_for(declared, blocking=blocking, flat=flat, bare=bare) + own
+
+    @classmethod
+    def _declared(cls) -> Collection[Capability]:
+        declared = cls.capabilities
+        if declared is None:
+            declared = getattr(cls.backend_type, "CAPABILITIES", None)
+        if declared is None:
+            raise TypeError(f"{cls.backend_type.__name__} has no CAPABILITIES; say in {cls.__name__}.capabilities")
+        return declared
 
     @classmethod
     def _bare(cls) -> bool:

@@ -142,6 +142,19 @@ def test_a_missing_error_is_a_failure() -> None:
         raise KeyError("foreign errors pass through, with their traceback")
 
 
+def test_a_class_that_declares_nothing_is_told_what_to_do() -> None:
+    """A third-party class without CAPABILITIES can't choose its checks; the error says where to write them."""
+
+    class Silent(AsyncMemoryBackend):
+        CAPABILITIES = None  # type: ignore[assignment]
+
+    class Suite(ConformanceSuite):
+        backend_type = Silent
+
+    with pytest.raises(TypeError, match=r"Silent has no CAPABILITIES; say in Suite\.capabilities"):
+        Suite._checks()
+
+
 class Reader(MemoryBackend):
     """A backend that only reads."""
 
