@@ -13,6 +13,7 @@ import typer
 
 from .._core.errors import InvalidConfig
 from .._core.urls import parse_url
+from .._store.opening import open_store
 from ._demo.faces import faces
 from ._demo.report import Report, shown
 from ._demo.source import MIB, Source
@@ -98,10 +99,12 @@ def checked_folder(path: Path | None) -> Path:
 
 
 def checked_store(store: str | None) -> None:
-    """Raise InvalidConfig for a store that can't be used, above all one that no second process sees."""
-    if store is None or store.startswith("profile:"):
+    """Raise for a store that can't be used, before anything is prepared; above all one that no second process sees."""
+    if store is None:
         return
-    if parse_url(store).scheme == "memory":
+    if not store.startswith("profile:") and parse_url(store).scheme == "memory":
         raise InvalidConfig(
             "the demo kills a second process in the middle of a save; no other process sees a memory: store"
         )
+    with open_store(store):
+        pass
