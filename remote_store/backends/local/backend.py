@@ -156,7 +156,7 @@ class AsyncLocalBackend(AsyncBackend):
             size = 0
             while batch := await source.batch(BATCH):
                 size += await in_thread(staged.write, batch)
-            return await in_thread(self._files.finish, staged, path, size)
+            return await in_thread(self._files.finish, staged, size)
         except BaseException as error:
             with anyio.move_on_after(ABORT_SECONDS, shield=True):
                 await in_thread(staged.abort)

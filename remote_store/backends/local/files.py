@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, W
 from ..._core.ranges import checked_offset, checked_ranges, writable
 from ..._core.seconds import checked_seconds
 from .commit import Staged, is_hidden, lock_folder
+from .deleting import remove_tree
 from .errors import escapes, failure, missing, not_a_file, not_a_folder
 from .listing import folder_entries, list_folder, walk
 from .places import READABLE_FOLDER, Root
@@ -109,7 +109,11 @@ class LocalFiles:
             raise missing(path, self.name) from None
         except OSError as error:
             raise failure(error, path, self.name) from error
-        state = os.fstat(fd)
+        try:
+            state = os.fstat(fd)
+        except OSError as error:
+            os.close(fd)
+            raise failure(error, path, self.name) from error
         if stat.S_ISREG(state.st_mode):
             return fd, state
         os.close(fd)
@@ -164,9 +168,10 @@ class LocalFiles:
         source = content_of(content)
         staged = self.stage(path, overwrite, metadata, if_match)
         try:
+            if isinstance(source, bytes):
+                return _result(staged.key, len(source), staged.put(source))
             staged.begin()
-            size = staged.write((source,)) if isinstance(source, bytes) else _drain(source, staged)
-            return self.finish(staged, path, size)
+            return self.finish(staged, _drain(source, staged))
         except OSError as error:
             staged.abort()
             raise failure(error, path, self.name) from error
@@ -185,12 +190,9 @@ class LocalFiles:
             )
         return Staged(self.root, self.target_key(path), condition, self.fsync, self.name)
 
-    def finish(self, staged: Staged, path: str, size: int) -> WriteResult:
+    def finish(self, staged: Staged, size: int) -> WriteResult:
         """Commit a staged file and return what is known of it."""
-        state = staged.commit()
-        return WriteResult(
-            RemotePath._trusted(staged.key), size, "native", etag=etag_of(state), last_modified=time_of(state)
-        )
+        return _result(staged.key, size, staged.commit())
 
     @contextmanager
     def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
@@ -253,7 +255,7 @@ class LocalFiles:
                 self._delete_link(key, path, recursive)
                 folder.unlink(name)
             elif recursive:
-                shutil.rmtree(folder.prefix + name, dir_fd=folder.fd)
+                remove_tree(folder, name)
             else:
                 folder.rmdir(name)
 
@@ -426,6 +428,10 @@ class LocalFiles:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _result(key: str, size: int, state: os.stat_result) -> WriteResult:
+    return WriteResult.native(RemotePath._trusted(key), size, etag_of(state), time_of(state))
 
 
 def _drain(source: Content, staged: Staged) -> int:

@@ -43,6 +43,7 @@ def list_folder(root: Root, key: str) -> Listed:
     files being written, and names that can't be keys.
     """
     listed = Listed()
+    files, deferred = listed.files, FileInfo.deferred
     try:
         folder = root.open_folder(key, READABLE_FOLDER)
     except (FileNotFoundError, NotADirectoryError):
@@ -53,20 +54,16 @@ def list_folder(root: Root, key: str) -> Listed:
             if "\\" in name or (name[0] == "." and is_hidden(name)):
                 _leave_out(name, key)
             elif entry.is_file(follow_symlinks=False):
-                _add_file(listed, key, entry)
+                try:
+                    state = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # deleted since the folder was read
+                files.append(deferred(key, name, state.st_size, state, FIELDS))
             elif entry.is_dir(follow_symlinks=False):
                 listed.folders.append(name)
             elif entry.is_symlink():
                 _add_link(listed, root, key, name)
     return listed
-
-
-def _add_file(listed: Listed, key: str, entry: os.DirEntry[str]) -> None:
-    try:
-        state = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return  # deleted since the folder was read
-    listed.files.append(FileInfo.deferred(key, entry.name, state.st_size, state, FIELDS))
 
 
 def _add_link(listed: Listed, root: Root, key: str, name: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from ..._core.keys import split
@@ -25,11 +25,12 @@ MKDIR_ATTEMPTS = 10
 class Folder:
     """A folder held open. Its methods are the system calls of the same names, relative to it; close it."""
 
-    __slots__ = ("fd", "prefix")
+    __slots__ = ("fd", "prefix", "unlock")
 
     def __init__(self, fd: int | None, prefix: str = "") -> None:
         self.fd = fd
         self.prefix = prefix
+        self.unlock: Callable[[int], None] | None = None  # set by whoever takes a lock on it
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
         """Open `name` without following a link; return a descriptor."""
@@ -79,9 +80,20 @@ class Folder:
             os.fsync(self.fd)
 
     def close(self) -> None:
-        """Close the folder."""
+        """Close the folder, and give back its lock."""
         if self.fd is not None:
-            os.close(self.fd)
+            try:
+                if self.unlock is not None:
+                    self.unlock(self.fd)
+            finally:
+                os.close(self.fd)
+
+    def is_same(self, other: Folder) -> bool:
+        """Return whether both are one folder."""
+        return os.path.samestat(self._own(), other._own())
+
+    def _own(self) -> os.stat_result:
+        return os.stat(self.prefix if self.fd is None else self.fd)
 
     def __enter__(self) -> Self:
         return self
