@@ -193,3 +193,13 @@ async def test_blocking_verbs(home: Home, tmp_path: Path, tree: dict[str, bytes]
     checkpoint = at(home, "dst", home.at("src"))
     assert checkpoint.load_sync() == checkpoint.path
     assert local_files(checkpoint.path) == tree
+
+
+async def test_as_a_context_manager_it_removes_its_workspace(home: Home) -> None:
+    """Without blocking the loop; closing twice is fine."""
+    home.put("src", b"raw")
+    async with at(home, "dst", home.at("src")) as checkpoint:
+        folder = checkpoint.path
+        assert await checkpoint.load() == folder / "payload"
+    assert not folder.exists()
+    await checkpoint.aclose()

@@ -63,10 +63,13 @@ SyncCheckpoint(sys.argv[1]).save(Slow())
 """
 
 
-def kill_when_told(code: Any, *arguments: Any) -> Any:
+def kill_when_told(temp: Path, code: str, *arguments: object) -> None:
     """Run a child until it says "now", then SIGKILL it."""
     with subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "TMPDIR": str(temp)},  # the killed leave their temporary folder behind
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"now\n"
@@ -81,7 +84,7 @@ def test_a_killed_save_of_a_folder_leaves_whole_files(tmp_path: Path, face: Any)
         for folder, content in (("source", NEW), ("dst", OLD)):
             (tmp_path / folder).mkdir(exist_ok=True)
             (tmp_path / folder / f"{number:02}").write_bytes(content)
-    kill_when_told(CHILD, face, tmp_path / "source", tmp_path / "dst", 15)
+    kill_when_told(tmp_path, CHILD, face, tmp_path / "source", tmp_path / "dst", 15)
     with open_store(tmp_path / "dst") as store:
         found = Counter(store.read_bytes(str(info.path)) for info in store.list_files("", recursive=True))
     assert set(found) == {OLD, NEW}
@@ -92,7 +95,7 @@ def test_a_killed_save_of_a_folder_leaves_whole_files(tmp_path: Path, face: Any)
 def test_a_killed_save_from_a_reader_leaves_the_previous_bytes(tmp_path: Path) -> None:
     """A file or bytes: an interrupted save leaves the previous one whole."""
     SyncCheckpoint(tmp_path / "dst").write(OLD)
-    kill_when_told(READING_CHILD, tmp_path / "dst")
+    kill_when_told(tmp_path, READING_CHILD, tmp_path / "dst")
     assert SyncCheckpoint("x", tmp_path / "dst").read() == OLD
 
 
