@@ -93,7 +93,7 @@ class FileInfo:
     def deferred(cls, folder: str, name: str, size: int, raw: object, compute: Fields) -> FileInfo:
         """Build a listing's entry cheaply: other fields are computed from `raw` when they are first asked for."""
         info = _new(cls)
-        vars(info).update(name=name, size=size, _folder=folder, _raw=raw, _compute=compute)
+        _set_state(info, {"name": name, "size": size, "_folder": folder, "_raw": raw, "_compute": compute})
         return info
 
     def __getattr__(self, attribute: str) -> Any:
@@ -123,6 +123,8 @@ class FileInfo:
 
 
 _new: Callable[[type[FileInfo]], FileInfo] = object.__new__
+_set_state: Callable[[FileInfo, dict[str, object]], None] = FileInfo.__dict__["__dict__"].__set__
+"""A frozen class refuses ``info.__dict__ = ...``; to fill the dict that is there takes twice as long."""
 _deferrable = frozenset({"path", "modified_at", "etag", "extra"})
 # A default value is a class attribute and would hide the deferred field; __init__ keeps the default by itself.
 delattr(FileInfo, "etag")

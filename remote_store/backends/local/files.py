@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar, TypeVarTuple, Unpack
 
-from ..._contract._sync.content import Content, content_of
+from ..._contract._sync.content import content_of
 from ..._core.condition import condition_of
 from ..._core.errors import CapabilityNotSupported, DirectoryNotEmpty, InvalidPath, NotFound, PermissionDenied
 from ..._core.glob import literal_prefix, translate
@@ -17,8 +17,10 @@ from ..._core.keys import RemotePath, backend_key, join
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from ..._core.ranges import checked_offset, checked_ranges, writable
 from ..._core.seconds import checked_seconds
+from ..._core.totals import FolderTotals
 from .commit import Staged, is_hidden, lock_folder
 from .deleting import remove_tree
+from .drafts import open_draft
 from .errors import escapes, failure, missing, not_a_file, not_a_folder
 from .listing import folder_entries, list_folder, walk
 from .places import READABLE_FOLDER, Root
@@ -29,6 +31,7 @@ from .transfer import check_source, check_target, copy_file, move_file
 __all__ = ["LocalFiles"]
 
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 """A pipe must not hold up its opening; that it is no file shows right after."""
@@ -169,14 +172,14 @@ class LocalFiles:
         staged = self.stage(path, overwrite, metadata, if_match)
         try:
             if isinstance(source, bytes):
-                return _result(staged.key, len(source), staged.put(source))
-            staged.begin()
-            return self.finish(staged, _drain(source, staged))
-        except OSError as error:
-            staged.abort()
-            raise failure(error, path, self.name) from error
+                return _result(staged.key, len(source), self.step(path, staged.put, source))
+            self.step(path, staged.begin)
+            size = 0
+            while batch := source.batch(BATCH):
+                size += self.step(path, staged.write, batch)
+            return self.finish(staged, path, size)
         except BaseException:
-            staged.abort()
+            self.step(path, staged.abort)
             raise
 
     write_atomic = write
@@ -190,23 +193,27 @@ class LocalFiles:
             )
         return Staged(self.root, self.target_key(path), condition, self.fsync, self.name)
 
-    def finish(self, staged: Staged, size: int) -> WriteResult:
+    def step(self, path: str, function: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+        """Run one step of a write with our errors; those of the content's source are left as they are."""
+        try:
+            return function(*args)
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
+    def finish(self, staged: Staged, path: str, size: int) -> WriteResult:
         """Commit a staged file and return what is known of it."""
-        return _result(staged.key, size, staged.commit())
+        return _result(staged.key, size, self.step(path, staged.commit))
 
     @contextmanager
     def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         staged = self.stage(path, overwrite, None, None)
         try:
-            staged.begin()
-            with open(staged.fd, "wb", closefd=False) as file:
+            self.step(path, staged.begin)
+            with open_draft(staged.fd, path, self.name) as file:
                 yield file
-            staged.commit()
-        except OSError as error:
-            staged.abort()
-            raise failure(error, path, self.name) from error
+            self.step(path, staged.commit)
         except BaseException:
-            staged.abort()
+            self.step(path, staged.abort)
             raise
 
     # Deleting
@@ -294,12 +301,13 @@ class LocalFiles:
     # Listing
 
     def list_files(self, path: str, *, recursive: bool = False, max_depth: int | None = None) -> Iterator[FileInfo]:
-        for page in self.file_pages(path, recursive, max_depth):
-            yield from page
+        for listed in self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path):
+            yield from listed.infos()
 
     def file_pages(self, path: str, recursive: bool, max_depth: int | None) -> Iterator[list[FileInfo]]:
         """Yield the files of a folder and those below, a folder at a time."""
-        return self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path)
+        folders = self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path)
+        return (list(listed.infos()) for listed in folders)
 
     def list_folders(self, path: str) -> Iterator[FolderEntry]:
         key = self.key(path)
@@ -312,7 +320,7 @@ class LocalFiles:
         """Return the files and subfolders of a folder."""
         key = self.key(path)
         listed = self.listed(key, path)
-        return [*listed.files, *folder_entries(key, listed.folders)]
+        return [*listed.infos(), *folder_entries(key, listed.folders)]
 
     def listed(self, key: str, path: str) -> Any:
         """Return what is in a folder, with our errors."""
@@ -333,8 +341,8 @@ class LocalFiles:
         prefix = self.key(literal_prefix(pattern))
         if depth is not None and prefix:
             depth -= prefix.count("/") + 1
-        for page in self.translated(walk(self.root, prefix, depth, strict=not prefix), pattern):
-            yield [info for info in page if matches(str(info.path))]
+        for listed in self.translated(walk(self.root, prefix, depth, strict=not prefix), pattern):
+            yield [info for info in listed.infos() if matches(str(info.path))]
 
     def translated(self, pages: Iterator[T], path: str) -> Iterator[T]:
         """Yield pages, with our errors."""
@@ -362,7 +370,11 @@ class LocalFiles:
                 raise missing(path, self.name, "Folder")
             if not stat.S_ISDIR(state.st_mode):
                 raise not_a_folder(path, self.name)
-        return _totals(key, self.file_pages(path, True, None))
+        totals = FolderTotals()
+        for page in self.file_pages(path, True, None):
+            for info in page:
+                totals.add(info)
+        return totals.info(RemotePath._trusted(key))
 
     # Moving
 
@@ -432,22 +444,3 @@ class LocalFiles:
 
 def _result(key: str, size: int, state: os.stat_result) -> WriteResult:
     return WriteResult.native(RemotePath._trusted(key), size, etag_of(state), time_of(state))
-
-
-def _drain(source: Content, staged: Staged) -> int:
-    size = 0
-    while batch := source.batch(BATCH):
-        size += staged.write(batch)
-    return size
-
-
-def _totals(key: str, pages: Iterator[list[FileInfo]]) -> FolderInfo:
-    files = size = 0
-    latest = None
-    for page in pages:
-        for info in page:
-            files += 1
-            size += info.size
-            if latest is None or info.modified_at > latest:
-                latest = info.modified_at
-    return FolderInfo(RemotePath._trusted(key), files, size, latest)

@@ -26,14 +26,21 @@ LEADS_OUT = {errno.EXDEV, errno.ELOOP}
 
 
 class Listed:
-    """What is in a folder: its files, the names of its subfolders, and which of those are links."""
+    """What is in a folder: its files with their states, the names of its subfolders, and which of those are links."""
 
-    __slots__ = ("files", "folders", "linked")
+    __slots__ = ("files", "folders", "key", "linked")
 
-    def __init__(self) -> None:
-        self.files: list[FileInfo] = []
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.files: list[tuple[str, os.stat_result]] = []
         self.folders: list[str] = []
         self.linked: set[str] = set()
+
+    def infos(self) -> Iterator[FileInfo]:
+        """Make the files' models one by one: the collector then has nothing to look through 10,000 of them for."""
+        key, deferred = self.key, FileInfo.deferred
+        for name, state in self.files:
+            yield deferred(key, name, state.st_size, state, FIELDS)
 
 
 def list_folder(root: Root, key: str) -> Listed:
@@ -42,8 +49,8 @@ def list_folder(root: Root, key: str) -> Listed:
     Links count as what they lead to; those that lead nowhere or out of the root are left out, so are devices, pipes,
     files being written, and names that can't be keys.
     """
-    listed = Listed()
-    files, deferred = listed.files, FileInfo.deferred
+    listed = Listed(key)
+    files = listed.files
     try:
         folder = root.open_folder(key, READABLE_FOLDER)
     except (FileNotFoundError, NotADirectoryError):
@@ -58,7 +65,7 @@ def list_folder(root: Root, key: str) -> Listed:
                     state = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue  # deleted since the folder was read
-                files.append(deferred(key, name, state.st_size, state, FIELDS))
+                files.append((name, state))
             elif entry.is_dir(follow_symlinks=False):
                 listed.folders.append(name)
             elif entry.is_symlink():
@@ -69,12 +76,14 @@ def list_folder(root: Root, key: str) -> Listed:
 def _add_link(listed: Listed, root: Root, key: str, name: str) -> None:
     try:
         state = root.stat(join(key, name))
-    except OSError:
-        return  # out of the root, in a circle, or not to be read: not ours
+    except OSError as error:
+        if error.errno in {*LEADS_OUT, errno.EACCES}:
+            return  # out of the root, in a circle, or not to be reached: not ours
+        raise  # a listing that is short for want of descriptors would be taken for the whole
     if state is None:
         return
     if stat.S_ISREG(state.st_mode):
-        listed.files.append(FileInfo.deferred(key, name, state.st_size, state, FIELDS))
+        listed.files.append((name, state))
     elif stat.S_ISDIR(state.st_mode):
         listed.folders.append(name)
         listed.linked.add(name)
@@ -87,8 +96,8 @@ def _leave_out(name: str, key: str) -> None:
         log.warning("Left out of listings: a name with a backslash, which can't be a key, in folder %r", key)
 
 
-def walk(root: Root, key: str, max_depth: int | None, *, strict: bool = True) -> Iterator[list[FileInfo]]:
-    """Yield the files of a folder and of those below it, a folder at a time, `max_depth` levels down.
+def walk(root: Root, key: str, max_depth: int | None, *, strict: bool = True) -> Iterator[Listed]:
+    """Yield what is in a folder and in those below it, a folder at a time, `max_depth` levels down.
 
     A linked folder is not descended into: it may lead back up. If `key` itself leads out of the root that is an
     OSError, or, not `strict`, the end.
@@ -105,7 +114,7 @@ def walk(root: Root, key: str, max_depth: int | None, *, strict: bool = True) ->
             raise
         if max_depth is None or depth < max_depth:
             waiting.extend((join(folder, name), depth + 1) for name in listed.folders if name not in listed.linked)
-        yield listed.files
+        yield listed
 
 
 def folder_entries(key: str, names: list[str]) -> list[FolderEntry]:
