@@ -31,7 +31,7 @@ try:
 except ImportError:  # Windows has no locks on folders: CONDITIONAL_WRITE is not declared there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["HAS_LOCKS", "Staged", "is_hidden", "lock_folder", "rename_absent"]
+__all__ = ["HAS_LOCKS", "Staged", "is_hidden", "lock_folder", "rename_absent", "sync_names"]
 
 log = logging.getLogger("remote_store.local")
 
@@ -178,17 +178,9 @@ class Staged:
         self._close_file()
         self._publish(self._folder)
         if self._fsync:
-            self._sync_name(self._folder)
+            sync_names((self._folder,), self.key, self._backend)
         self._close_folder()
         return state
-
-    def _sync_name(self, folder: Folder) -> None:
-        """Make the name durable. Everybody sees the file by now: a failure is neither done nor not done."""
-        try:
-            folder.sync()
-        except OSError as error:
-            text = f"File is there, but may not outlast a power failure: {self.key}: {error.strerror}"
-            raise OutcomeUnknown(text, path=self.key, backend=self._backend) from error
 
     def _stamp(self) -> None:
         """Keep the old file's mode, and take a time of its own.
@@ -298,6 +290,16 @@ def _renameat2() -> Callable[..., int] | None:
     return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
+def sync_names(folders: Iterable[Folder], key: str, backend: str) -> None:
+    """Make the names in folders durable. Everybody sees the file `key` by now, so a failure leaves it open."""
+    try:
+        for folder in folders:
+            folder.sync()
+    except OSError as error:
+        text = f"File is there, but may not outlast a power failure: {key}: {error.strerror}"
+        raise OutcomeUnknown(text, path=key, backend=backend) from error
+
+
 def lock_folder(folder: Folder, *, exclusive: bool) -> None:
     """Take the lock under which this library changes names in a folder; `Folder.close` gives it back.
 
@@ -316,4 +318,7 @@ def lock_folder(folder: Folder, *, exclusive: bool) -> None:
 
 def _unlock(fd: int) -> None:
     """Give a lock back by name: a child forked meanwhile has the descriptor too, and would keep it locked."""
-    fcntl.flock(fd, fcntl.LOCK_UN)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    except OSError:
+        pass  # closing the descriptor gives it back as well

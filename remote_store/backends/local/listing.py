@@ -19,7 +19,7 @@ __all__ = ["Listed", "folder_entries", "list_folder", "walk"]
 
 log = logging.getLogger("remote_store.local")
 
-_warned: set[str] = set()
+_warned: set[tuple[str, str]] = set()
 
 LEADS_OUT = {errno.EXDEV, errno.ELOOP}
 """What opening says of a link out of the root, and of one put there during the call."""
@@ -59,7 +59,7 @@ def list_folder(root: Root, key: str) -> Listed:
         for entry in entries:
             name = entry.name
             if "\\" in name or (name[0] == "." and is_hidden(name)):
-                _leave_out(name, key)
+                _leave_out(name, root, key)
             elif entry.is_file(follow_symlinks=False):
                 try:
                     state = entry.stat(follow_symlinks=False)
@@ -89,10 +89,10 @@ def _add_link(listed: Listed, root: Root, key: str, name: str) -> None:
         listed.linked.add(name)
 
 
-def _leave_out(name: str, key: str) -> None:
+def _leave_out(name: str, root: Root, key: str) -> None:
     """Say once a folder that it has names which can't be keys; files being written are nobody's business."""
-    if not is_hidden(name) and key not in _warned:
-        _warned.add(key)
+    if not is_hidden(name) and (root.path, key) not in _warned:
+        _warned.add((root.path, key))
         log.warning("Left out of listings: a name with a backslash, which can't be a key, in folder %r", key)
 
 

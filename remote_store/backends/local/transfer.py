@@ -8,7 +8,7 @@ import stat
 
 from ..._core.condition import ALWAYS, IF_ABSENT
 from ..._core.errors import AlreadyExists, InvalidPath
-from .commit import NO_HARD_LINKS, Staged, lock_folder, rename_absent
+from .commit import NO_HARD_LINKS, Staged, lock_folder, rename_absent, sync_names
 from .errors import missing
 from .guard import HAS_DIR_FD
 from .places import READABLE_FOLDER, Folder, Root
@@ -100,7 +100,10 @@ def move_file(root: Root, src: str, dst: str, overwrite: bool, fsync: bool, back
                     if error.errno != errno.EXDEV:
                         raise
                 else:
-                    _settle(source, name, target, is_doubled=is_same and state.st_nlink > 1, fsync=fsync)
+                    if is_same and state.st_nlink > 1:
+                        _drop_double(source, name)
+                    if fsync and HAS_DIR_FD:
+                        sync_names((target, source), dst, backend)
                     return
         copy_file(root, src, dst, overwrite, fsync, backend)
         source.unlink(name)
@@ -143,16 +146,12 @@ def _relink(source: Folder, name: str, target: Folder, new: str) -> None:
     source.unlink(name)
 
 
-def _settle(source: Folder, name: str, target: Folder, *, is_doubled: bool, fsync: bool) -> None:
-    """Finish a rename: two names of one file are both left by rename(2), which calls that done.
+def _drop_double(source: Folder, name: str) -> None:
+    """Take away the first of two names of one file: rename(2) leaves both and calls that done.
 
     Where names differ by case alone they may be one: then the first is not in the folder by that spelling.
     """
-    if is_doubled:
-        with source.scan() as entries:
-            is_left = any(entry.name == name for entry in entries)
-        if is_left:
-            source.unlink(name)
-    if fsync and HAS_DIR_FD:
-        target.sync()
-        source.sync()
+    with source.scan() as entries:
+        is_left = any(entry.name == name for entry in entries)
+    if is_left:
+        source.unlink(name)
