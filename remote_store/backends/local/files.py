@@ -22,7 +22,7 @@ from .commit import Staged, is_hidden, lock_folder
 from .deleting import remove_tree
 from .drafts import open_draft
 from .errors import escapes, failure, missing, not_a_file, not_a_folder
-from .listing import folder_entries, list_folder, walk
+from .listing import Listed, folder_entries, list_folder, walk
 from .places import READABLE_FOLDER, Root
 from .reading import fill, open_stream, read_all, read_range
 from .state import etag_of, file_info, time_of
@@ -301,13 +301,12 @@ class LocalFiles:
     # Listing
 
     def list_files(self, path: str, *, recursive: bool = False, max_depth: int | None = None) -> Iterator[FileInfo]:
-        for listed in self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path):
-            yield from listed.infos()
+        for page in self.file_pages(path, recursive, max_depth):
+            yield from page
 
-    def file_pages(self, path: str, recursive: bool, max_depth: int | None) -> Iterator[list[FileInfo]]:
+    def file_pages(self, path: str, recursive: bool, max_depth: int | None) -> Iterator[Listed]:
         """Yield the files of a folder and those below, a folder at a time."""
-        folders = self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path)
-        return (list(listed.infos()) for listed in folders)
+        return self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path)
 
     def list_folders(self, path: str) -> Iterator[FolderEntry]:
         key = self.key(path)
@@ -320,7 +319,7 @@ class LocalFiles:
         """Return the files and subfolders of a folder."""
         key = self.key(path)
         listed = self.listed(key, path)
-        return [*listed.infos(), *folder_entries(key, listed.folders)]
+        return [*listed, *folder_entries(key, listed.folders)]
 
     def listed(self, key: str, path: str) -> Any:
         """Return what is in a folder, with our errors."""
@@ -342,7 +341,7 @@ class LocalFiles:
         if depth is not None and prefix:
             depth -= prefix.count("/") + 1
         for listed in self.translated(walk(self.root, prefix, depth, strict=not prefix), pattern):
-            yield [info for info in listed.infos() if matches(str(info.path))]
+            yield [info for info in listed if matches(str(info.path))]
 
     def translated(self, pages: Iterator[T], path: str) -> Iterator[T]:
         """Yield pages, with our errors."""

@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..._core.keys import RemotePath, join
 from ..._core.models import FileInfo, FolderEntry
@@ -25,8 +25,12 @@ LEADS_OUT = {errno.EXDEV, errno.ELOOP}
 """What opening says of a link out of the root, and of one put there during the call."""
 
 
-class Listed:
-    """What is in a folder: its files with their states, the names of its subfolders, and which of those are links."""
+class Listed(Collection[FileInfo]):
+    """What is in a folder: its files, the names of its subfolders, and which of those are links.
+
+    As a collection it is that of the files, whose models are made one by one: 10,000 held at once cost the garbage
+    collector more than making them.
+    """
 
     __slots__ = ("files", "folders", "key", "linked")
 
@@ -36,8 +40,13 @@ class Listed:
         self.folders: list[str] = []
         self.linked: set[str] = set()
 
-    def infos(self) -> Iterator[FileInfo]:
-        """Make the files' models one by one: the collector then has nothing to look through 10,000 of them for."""
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __contains__(self, entry: object) -> bool:
+        return any(entry == info for info in self)
+
+    def __iter__(self) -> Iterator[FileInfo]:
         key, deferred = self.key, FileInfo.deferred
         for name, state in self.files:
             yield deferred(key, name, state.st_size, state, FIELDS)
