@@ -30,6 +30,7 @@ def main() -> None:
     print(
         "Time of one operation (median of the rounds); x: the median of the ratios to the first line, round by round."
     )
+    print(f"In {options.dir or tempfile.gettempdir()}, fsync off.")
     tables: list[report.Section] = []
     for name, part in PARTS.items():
         if options.only and name not in options.only:
