@@ -59,7 +59,7 @@ def demo(
     save in a child process and kills that with SIGKILL half-way, shows that LATEST still names the first step and
     that every byte of it is there, saves a third step to completion, restores it and compares every byte.
 
-    Symbolic links, __pycache__ folders and special files in the folder are left out and counted; files that can't
+    Symbolic links, `__pycache__` folders and special files in the folder are left out and counted; files that can't
     be read are left out, named, and make the exit code 1. All that was made is removed at the end, also after Ctrl-C.
     """
     checked_store(store)
