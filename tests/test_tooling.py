@@ -43,28 +43,30 @@ def python(code: str) -> str:
     return run.stdout
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_inner_module_imports_a_front_door(path: Path) -> None:
+def test_no_inner_module_imports_a_front_door() -> None:
     """DECISIONS 1: nothing inside imports `remote_store` itself or `remote_store.aio`; that is how knots start."""
-    if path in FRONT_DOORS or path.is_relative_to(PACKAGE / "aio"):
-        return
-    for module, names in imports_of(path):
-        assert module != "remote_store.aio", f"imports {module}"
-        assert not module.startswith("remote_store.aio."), f"imports {module}"
-        # `from remote_store import _core` names a layer, not the front door
-        assert module != "remote_store" or all((PACKAGE / name).exists() for name in names), (
-            f"takes {names} from the top"
-        )
+    inside = [path for path in modules() if path not in FRONT_DOORS and not path.is_relative_to(PACKAGE / "aio")]
+    assert not {str(path.relative_to(ROOT)): taken for path in inside if (taken := front_doors_in(path))}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_says_its_one_idea_in_its_first_line(path: Path) -> None:
+def front_doors_in(path: Path) -> list[str]:
+    """What a file imports from a front door; `from remote_store import _core` names a layer, not the door."""
+    imports = list(imports_of(path))
+    from_top = [name for module, names in imports if module == "remote_store" for name in names]
+    whole_top = ["remote_store"] if ("remote_store", []) in imports else []
+    aio = [module for module, _ in imports if module == "remote_store.aio" or module.startswith("remote_store.aio.")]
+    return [name for name in from_top if not (PACKAGE / name).exists()] + whole_top + aio
+
+
+def test_a_module_says_its_one_idea_in_its_first_line() -> None:
     """The first docstring line is the module's entry in the table of contents: one sentence on one line."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert text, "has no docstring"
-    first, *rest = text.splitlines()
-    assert first.endswith("."), "its first line is no sentence"
-    assert not rest or not rest[0], "its first sentence is longer than a line"
+    texts = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in modules()}
+    assert not [str(path.relative_to(ROOT)) for path, text in texts.items() if not is_entry(text)]
+
+
+def is_entry(text: str | None) -> bool:
+    first, *rest = (text or "").splitlines() or [""]
+    return first.endswith(".") and not (rest and rest[0])
 
 
 def test_generated_twins_are_fresh() -> None:

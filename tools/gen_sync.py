@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import itertools
 import re
 import sys
 import tokenize
@@ -76,8 +77,8 @@ Edit = tuple[tuple[int, int], tuple[int, int], str]
 def _edits(source: str) -> list[Edit]:
     """Return what to replace, each within one line: (start, stop, new text)."""
     edits: list[Edit] = []
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    tokens = _whole_strings(source)
+    for token, after in itertools.pairwise(tokens):
         if token.type == tokenize.NAME and token.string in ("async", "await"):
             edits.append((token.start, after.start, ""))
         elif token.type == tokenize.NAME and token.string in NAMES:
@@ -85,6 +86,33 @@ def _edits(source: str) -> list[Edit]:
         elif token.type in (tokenize.COMMENT, tokenize.STRING):
             edits += _text_edits(token)
     return edits
+
+
+def _whole_strings(source: str) -> list[tokenize.TokenInfo]:
+    """Return the tokens, each f-string as one, as Python 3.11 has them: from 3.12 on it comes in pieces."""
+    lines = source.splitlines(keepends=True)
+    whole: list[tokenize.TokenInfo] = []
+    open_at: list[tuple[int, int]] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        kind = tokenize.tok_name[token.type]
+        if kind == "FSTRING_START":
+            open_at.append(token.start)
+        if not open_at:
+            whole.append(token)
+        if kind == "FSTRING_END":
+            start = open_at.pop()
+            if not open_at:
+                text = _between(lines, start, token.end)
+                whole.append(tokenize.TokenInfo(tokenize.STRING, text, start, token.end, token.line))
+    return whole
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """Return the source between two positions (row from 1, column)."""
+    if start[0] == end[0]:
+        return lines[start[0] - 1][start[1] : end[1]]
+    middle = lines[start[0] : end[0] - 1]
+    return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])
 
 
 def _text_edits(token: tokenize.TokenInfo) -> list[Edit]:

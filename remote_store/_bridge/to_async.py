@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, BinaryIO, TypeVar
 
-import anyio.to_thread
 from anyio import CancelScope, CapacityLimiter, create_task_group
 from anyio.lowlevel import RunVar
 
@@ -19,6 +18,7 @@ from .._contract._async.streams import AsyncByteSource
 from .._contract._sync.backend import Backend
 from .._contract._sync.content import Content
 from .._contract.pages import AsyncPages
+from .._contract.threads import in_thread
 from .._core.capability import Capability, CapabilitySet
 from .._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from .pipe import Pipe, PipeReader, Severed
@@ -230,7 +230,7 @@ class SyncBackendAdapter(AsyncBackend):
 
     async def _run(self, function: Callable[..., T], *args: object) -> T:
         limiter = _limiter(self, _calls, MAX_CALLS)
-        return await anyio.to_thread.run_sync(function, *args, limiter=limiter)
+        return await in_thread(function, *args, limiter=limiter)
 
 
 # Limits: for each adapter and event loop its own, since a limiter belongs to the loop it was made in
@@ -375,7 +375,7 @@ async def _piped(write: Callable[[Any], WriteResult], source: AsyncContent, limi
 
     async def write_meanwhile() -> None:
         try:
-            await anyio.to_thread.run_sync(write_in_thread, limiter=limiter)
+            await in_thread(write_in_thread, limiter=limiter)
         except Exception as error:  # noqa: BLE001  # raised outside of the task group, which would wrap it
             outcome.append(error)
             feeding.cancel()  # the next piece may be long in coming, and nobody wants it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -182,6 +183,10 @@ class AsyncBackendSyncAdapter(Backend):
 
     # Deleting
 
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Remove what interrupted writes left behind; return how many there were."""
+        return self._run(self._async_backend.abort_uploads, older_than, prefix)
+
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file."""
         self._run(self._async_backend.delete, path, missing_ok=missing_ok)
@@ -322,10 +327,10 @@ class _Draft(AbstractContextManager[BinaryIO]):
         self._backend = backend
         self._path = path
         self._overwrite = overwrite
-        self._spool: Any = None
+        self._spool: _Spool | None = None
 
     def __enter__(self) -> BinaryIO:
-        self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # closed by __exit__
+        self._spool = _Spool(max_size=SPOOL_BYTES)
         return cast(BinaryIO, self._spool)
 
     def __exit__(
@@ -334,9 +339,22 @@ class _Draft(AbstractContextManager[BinaryIO]):
         spool, self._spool = self._spool, None
         if spool is None:
             return
-        with spool:
+        try:
             if kind is None:
-                size = spool.seek(0, 2)
+                size = spool.seek(0, io.SEEK_END)
                 spool.seek(0)
                 content = spool.read() if size <= SPOOL_BYTES else spool
-                self._backend.write_atomic(self._path, content, overwrite=self._overwrite)
+                self._backend.write_atomic(self._path, cast(BinaryIO, content), overwrite=self._overwrite)
+        finally:
+            spool.discard()
+
+
+class _Spool(tempfile.SpooledTemporaryFile[bytes]):
+    """Outlives `close`: wrappers such as io.TextIOWrapper close what they wrap when they are dropped."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def discard(self) -> None:
+        """Let the content go."""
+        super().close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from .._contract._async.backend import AsyncBackend
 from .._contract._sync.backend import Backend
@@ -13,6 +13,7 @@ from .._contract._sync.content import WritableContent
 from .._core.capability import Capability, CapabilitySet
 from .._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from .pulled import ChunkStream, Source
+from .refusal import refuse_target
 from .seeking import SeekingStream
 from .to_sync import AsyncBackendSyncAdapter
 
@@ -37,6 +38,9 @@ class LoopTwin(AsyncBackendSyncAdapter):
     _starts_at_once = False
     _piece_bytes = None
 
+    _has_folders: ClassVar[bool] = True
+    """False where a file may have keys below it (object stores)."""
+
     def __init__(self, async_backend: AsyncBackend) -> None:
         super().__init__(async_backend)
         _rename(async_backend)
@@ -50,6 +54,11 @@ class LoopTwin(AsyncBackendSyncAdapter):
         """Return the original's name, without "async-"."""
         return _name(self._async_backend)
 
+    @property
+    def capabilities(self) -> CapabilitySet:
+        """Return what the original can do now, of what this class declares."""
+        return CapabilitySet(set(self._async_backend.capabilities) & set(self.CAPABILITIES))
+
     def read(self, path: str) -> BinaryIO:
         """Open a file and return its content as a stream, which seeks where the backend has RANGED_READ.
 
@@ -58,6 +67,17 @@ class LoopTwin(AsyncBackendSyncAdapter):
         stream = self._stream(path)
         stream.open_now()
         return io.BufferedReader(stream, READ_AHEAD)
+
+    @contextmanager
+    def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+        """Open a file for writing that appears when the block ends without an exception.
+
+        Raises AlreadyExists and InvalidPath before the block where they are known by then. The write at its end
+        decides: somebody else may have come first.
+        """
+        self._run(refuse_target, self._async_backend, path, overwrite=overwrite, has_folders=self._has_folders)
+        with super().open_atomic(path, overwrite=overwrite) as draft:
+            yield draft
 
     def _stream(self, path: str) -> ChunkStream:
         if Capability.RANGED_READ not in self.capabilities:
@@ -171,6 +191,10 @@ class BlockingTwin(AsyncBackendSyncAdapter):
         return self._blocking.open_atomic(path, overwrite=overwrite)  # type: ignore[no-any-return]
 
     # Deleting
+
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Remove what interrupted writes left behind; return how many there were."""
+        return self._blocking.abort_uploads(older_than, prefix)  # type: ignore[no-any-return]
 
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file. Raises NotFound unless `missing_ok`, and InvalidPath for a folder in any case."""

@@ -34,9 +34,19 @@ async def in_thread(function: Callable[[Unpack[Args]], T], *args: *Args, limiter
     except anyio.get_cancelled_exc_class():
         # anyio shields the call from its own cancellation, but asyncio's Task.cancel() comes through at once.
         if not call.withdraw():
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(call.wait)
+            await _ended(call)
         raise
+
+
+async def _ended(call: _Call[T]) -> None:
+    """Wait until a call that has begun has ended, however often its caller is cancelled meanwhile."""
+    while not call.ended:
+        try:
+            with anyio.CancelScope(shield=True):
+                # A limit for it alone: those who wait must not wait for those they wait for.
+                await anyio.to_thread.run_sync(call.wait, limiter=CapacityLimiter(1))
+        except anyio.get_cancelled_exc_class():
+            continue  # Task.cancel() once more: the first one is on its way already
 
 
 def _own_limiter() -> CapacityLimiter:
@@ -66,11 +76,21 @@ class _Call(Generic[T]):
         try:
             return self._function(*self._args)
         finally:
+            # Let go of what it worked on: this thread may keep the call for longer than its caller waits.
+            del self._function, self._args
             self._ended.release()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has run to its end."""
+        return not self._ended.locked()
 
     def withdraw(self) -> bool:
         """Keep the call from beginning; false if it has begun already."""
-        return self._begun.acquire(blocking=False)
+        if not self._begun.acquire(blocking=False):
+            return False
+        del self._function, self._args
+        return True
 
     def wait(self) -> None:
         """Block until the call has ended."""

@@ -36,6 +36,9 @@ class Capability(Enum):
     RANGED_READ = "ranged_read"
     """Ranges are fetched, not skipped to."""
 
+    # Members are singletons, also after pickling; Enum's own is Python code, run for each question to a set.
+    __hash__ = object.__hash__
+
 
 class CapabilitySet:
     """An immutable set of capabilities with a clear refusal (`require`)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
 from .errors import InvalidPath
@@ -149,8 +149,8 @@ class RemotePath:
         """Wrap a key that is known to be normal, without checking it again."""
         if not key:
             return cls.ROOT
-        path = object.__new__(cls)
-        object.__setattr__(path, "_text", key)
+        path = _new(cls)
+        _set_text(path, key)
         return path
 
     @property
@@ -212,8 +212,10 @@ class RemotePath:
         return (RemotePath.from_backend_path, (self._text,))
 
 
-_root = object.__new__(RemotePath)
-object.__setattr__(_root, "_text", ".")
+_new: Callable[[type[RemotePath]], RemotePath] = object.__new__
+_set_text: Callable[[RemotePath, str], None] = RemotePath.__dict__["_text"].__set__
+_root = _new(RemotePath)
+_set_text(_root, ".")
 RemotePath.ROOT = _root
 
 PathLike: TypeAlias = str | RemotePath

@@ -93,7 +93,7 @@ class FileInfo:
     def deferred(cls, folder: str, name: str, size: int, raw: object, compute: Fields) -> FileInfo:
         """Build a listing's entry cheaply: other fields are computed from `raw` when they are first asked for."""
         info = _new(cls)
-        vars(info).update(name=name, size=size, _folder=folder, _raw=raw, _compute=compute)
+        _set_state(info, {"name": name, "size": size, "_folder": folder, "_raw": raw, "_compute": compute})
         return info
 
     def __getattr__(self, attribute: str) -> Any:
@@ -123,6 +123,8 @@ class FileInfo:
 
 
 _new: Callable[[type[FileInfo]], FileInfo] = object.__new__
+_set_state: Callable[[FileInfo, dict[str, object]], None] = FileInfo.__dict__["__dict__"].__set__
+"""A frozen class refuses ``info.__dict__ = ...``; to fill the dict that is there takes twice as long."""
 _deferrable = frozenset({"path", "modified_at", "etag", "extra"})
 # A default value is a class attribute and would hide the deferred field; __init__ keeps the default by itself.
 delattr(FileInfo, "etag")
@@ -187,6 +189,16 @@ class WriteResult:
     version_id: str | None = None
     last_modified: datetime | None = None
     metadata: Mapping[str, str] | None = None
+
+    @classmethod
+    def native(cls, path: RemotePath, size: int, etag: str, last_modified: datetime) -> WriteResult:
+        """Build a backend's answer to a write, in half the time of a frozen dataclass's own way."""
+        result = object.__new__(cls)
+        vars(result).update(
+            path=path, size=size, source="native", digest=None, etag=etag, version_id=None,
+            last_modified=last_modified, metadata=None,
+        )  # fmt: skip
+        return result
 
 
 @dataclass(frozen=True)

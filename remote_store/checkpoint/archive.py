@@ -22,6 +22,9 @@ MAX_MEMBERS = 1_000_000
 MAX_BYTES = 256 << 30
 """Bytes that an archive may unpack to: at gzip's speed such a checkpoint takes hours, so nobody has a larger one."""
 
+BROKEN = (tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, OverflowError)
+"""What tarfile raises for bytes that are no archive, or not a whole one: some of it isn't its own."""
+
 
 def pack(tree: Tree, root: Path, file: IO[bytes]) -> None:
     """Write a gzip tar of what `scan` found below `root`; links are stored as what they lead to."""
@@ -32,11 +35,12 @@ def pack(tree: Tree, root: Path, file: IO[bytes]) -> None:
 
 def is_archive(path: Path) -> bool:
     """Return whether a downloaded object is a folder's archive."""
-    if not tarfile.is_tarfile(path):
+    try:
+        with tarfile.open(path) as archive, path.open("rb") as file:
+            # A file of zeros reads as a tar without members; only a compressed one can be an empty folder of ours.
+            return archive.next() is not None or file.read(1) != b"\0"
+    except BROKEN:
         return False
-    # A file of zeros reads as a tar without members; only a compressed one can be an empty folder of ours.
-    with tarfile.open(path) as archive, path.open("rb") as file:
-        return archive.next() is not None or file.read(1) != b"\0"
 
 
 def unpack(path: Path, target: Path, *, max_members: int = MAX_MEMBERS, max_bytes: int = MAX_BYTES) -> None:
@@ -54,7 +58,7 @@ def unpack(path: Path, target: Path, *, max_members: int = MAX_MEMBERS, max_byte
             limits = _Limits(max_members, min(max_bytes, _free(target)))
             for member in _checked(archive, target, limits):
                 archive.extract(member, target, set_attrs=member.isreg(), filter="data")
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, OverflowError) as error:
+    except BROKEN as error:
         raise ArchiveRefused(f"the checkpoint's archive is not fit to be unpacked: {error}") from error
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -69,25 +71,18 @@ class AsyncRemote:
         if size <= SMALL:
             await self.put(key, await in_thread(path.read_bytes))
             return
-        file = await in_thread(_open_to_read, path)
-        try:
+        async with _opened(_open_to_read, path) as file:
             await self.put(key, file)
-        finally:
-            file.close()
 
     async def fetch(self, key: str, target: Path, size: int | None) -> None:
         """Write an object of about `size` bytes (None: unknown) into a new local file."""
         if size is not None and size <= SMALL:
             await in_thread(_write_new, target, await self._store.read_bytes(key))
             return
-        async with self._store.read(key) as stream:
-            file = await in_thread(_open_new, target)
-            try:
-                buffer = memoryview(bytearray(PIECE))
-                while count := await stream.readinto(buffer):
-                    await in_thread(file.write, buffer[:count])
-            finally:
-                file.close()
+        async with self._store.read(key) as stream, _opened(_open_new, target) as file:
+            buffer = memoryview(bytearray(PIECE))
+            while count := await stream.readinto(buffer):
+                await in_thread(file.write, buffer[:count])
 
     async def files(self, folder: str) -> list[FileInfo]:
         """Return all files below a folder."""
@@ -154,6 +149,13 @@ class BlockingRemote:
     async def is_folder(self, key: str) -> bool:
         """Return whether a folder is there."""
         return bool(await in_thread(self._store.is_folder, key))
+
+
+@asynccontextmanager
+async def _opened(how: Callable[[Path], BinaryIO], path: Path) -> AsyncIterator[BinaryIO]:
+    """Open a local file in a worker thread; a caller cancelled meanwhile, who never gets it, closes it too."""
+    with ExitStack() as held:
+        yield await in_thread(lambda: held.enter_context(how(path)))
 
 
 def _open_to_read(path: Path) -> BinaryIO:

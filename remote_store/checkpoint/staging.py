@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,17 +23,14 @@ PREFIX = ".~restore."
 @asynccontextmanager
 async def staged(target: Path) -> AsyncIterator[Path]:
     """Make a folder inside `target`, so that moving out of it is a rename; it is removed at the end."""
-    stage = Path(await in_thread(_make, target))
+    stage = target / f"{PREFIX}{secrets.token_hex(8)}"
     try:
+        await in_thread(stage.mkdir, 0o700)
         yield stage
     finally:
         # Shielded: a cancelled restore must not leave what it had so far. It deletes local files, so it ends.
         with anyio.CancelScope(shield=True):
             await in_thread(shutil.rmtree, stage, True)
-
-
-def _make(target: Path) -> str:
-    return tempfile.mkdtemp(prefix=PREFIX, dir=target)
 
 
 def entries(folder: Path) -> list[Path]:
@@ -47,5 +45,15 @@ def land(source: Path, target: Path) -> None:
         if item.is_dir(follow_symlinks=False) and there.is_dir():
             land(Path(item.path), there)
         else:
-            # Refuses a file in place of a folder, and the reverse, by itself.
-            os.replace(item.path, there)
+            _put(item.path, there)
+
+
+def _put(path: str, there: Path) -> None:
+    try:
+        # Refuses a file in place of a folder, and the reverse, by itself.
+        os.replace(path, there)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # A subfolder of the target is on another disk: a copy, as whole as one can be there.
+        shutil.move(path, there)

@@ -16,6 +16,7 @@ app = typer.Typer(
     help="One store for local disks, memory and object stores.",
     epilog="Exit codes: 0 ok, 1 some items failed, 2 usage, 3 not found, 4 not allowed, 5 network, 130 interrupted.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     # Locals in a traceback may hold secrets.
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},

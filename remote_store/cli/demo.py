@@ -13,6 +13,7 @@ import typer
 
 from .._core.errors import InvalidConfig
 from .._core.urls import parse_url
+from .._store.opening import open_store
 from ._demo.faces import faces
 from ._demo.report import Report, shown
 from ._demo.source import MIB, Source
@@ -21,8 +22,8 @@ from .exits import FAILED, OK, reported
 
 __all__ = ["demo"]
 
-STANDARD_LIBRARY_SKIPS = frozenset({"site-packages", "dist-packages", "test"})
-"""Not the standard library's own, or (its tests) as large as all the rest together."""
+STANDARD_LIBRARY_SKIPS = frozenset({"site-packages", "dist-packages"})
+"""Other people's packages, of any size, that live inside the standard library's folder."""
 
 
 class Mode(enum.StrEnum):
@@ -58,7 +59,7 @@ def demo(
     save in a child process and kills that with SIGKILL half-way, shows that LATEST still names the first step and
     that every byte of it is there, saves a third step to completion, restores it and compares every byte.
 
-    Symbolic links, __pycache__ folders and special files in the folder are left out and counted; files that can't
+    Symbolic links, `__pycache__` folders and special files in the folder are left out and counted; files that can't
     be read are left out, named, and make the exit code 1. All that was made is removed at the end, also after Ctrl-C.
     """
     checked_store(store)
@@ -81,7 +82,7 @@ def _run(
     results: list[StoryResult] = []
     for mode in modes:
         face = faces(mode.value, concurrency)
-        story = Story(face, source, base / mode.value, store or str(base / mode.value / "store"), report)
+        story = Story(face, source, base / mode.value, store or str(base / mode.value / "store"), report, concurrency)
         results.append(story.run())
     report.results(source, results)
     return OK if not source.unreadable and all(result.ok for result in results) else FAILED
@@ -98,10 +99,12 @@ def checked_folder(path: Path | None) -> Path:
 
 
 def checked_store(store: str | None) -> None:
-    """Raise InvalidConfig for a store that can't be used, above all one that no second process sees."""
-    if store is None or store.startswith("profile:"):
+    """Raise for a store that can't be used, before anything is prepared; above all one that no second process sees."""
+    if store is None:
         return
-    if parse_url(store).scheme == "memory":
+    if not store.startswith("profile:") and parse_url(store).scheme == "memory":
         raise InvalidConfig(
             "the demo kills a second process in the middle of a save; no other process sees a memory: store"
         )
+    with open_store(store):
+        pass

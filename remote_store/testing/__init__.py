@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .case import BackDoor, CannotArrange, Case
-from .registry import Check, Face, checks_for
+from .registry import Check, Face, checks_for, own_check
 from .running import run
 
 if TYPE_CHECKING:
     from .suite import ConformanceSuite
 
-__all__ = ["BackDoor", "CannotArrange", "Case", "Check", "ConformanceSuite", "Face", "checks_for", "run"]
+__all__ = ["BackDoor", "CannotArrange", "Case", "Check", "ConformanceSuite", "Face", "checks_for", "own_check", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -140,6 +140,9 @@ class InlineBackend(AsyncBackend):
     ) -> WriteResult:
         return _written(self._inner.write_atomic, path, content, overwrite, metadata, if_match)
 
+    async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        return self._inner.abort_uploads(older_than, prefix)
+
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         self._inner.delete(path, missing_ok=missing_ok)
 

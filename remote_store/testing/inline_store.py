@@ -10,7 +10,7 @@ from .._store._async.store import AsyncStore
 from .._store._sync.store import Store
 from .inline import InlineItems, InlineStream, inline_content
 
-__all__ = ["inline_store"]
+__all__ = ["inline_store", "seen_as_async"]
 
 _LISTINGS = frozenset({"list_files", "list_folders", "iter_children", "glob"})
 _PLAIN = frozenset({"resolve", "native_path", "to_key", "unwrap", "supports"})
@@ -19,7 +19,12 @@ _WRITES = frozenset({"write", "write_atomic"})
 
 def inline_store(backend: Backend, root: str) -> AsyncStore:
     """Return a `Store` over `backend`, with the methods of an `AsyncStore`."""
-    return cast(AsyncStore, _InlineStore(Store(backend, root)))
+    return seen_as_async(Store(backend, root))
+
+
+def seen_as_async(store: Store) -> AsyncStore:
+    """Return `store` with the methods of an `AsyncStore`."""
+    return cast(AsyncStore, _InlineStore(store))
 
 
 class _InlineStore:

@@ -6,14 +6,14 @@ import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .._core.capability import Capability
 
 if TYPE_CHECKING:
     from .case import Case
 
-__all__ = ["CHECKS", "Check", "Face", "check", "checks_for"]
+__all__ = ["CHECKS", "Check", "Face", "check", "checks_for", "own_check"]
 
 
 class Face(Enum):
@@ -76,7 +76,10 @@ CHECKS: Final[dict[str, Check]] = {}
 """Every check by its id, in the order of the contract's topics."""
 
 
-def check(
+Function: TypeAlias = "Callable[[Case], Any]"
+
+
+def own_check(
     section: str,
     *rules: int,
     needs: Collection[Capability] = (),
@@ -84,17 +87,26 @@ def check(
     face: Face = Face.BOTH,
     flat: bool | None = None,
     bare: bool | None = None,
-) -> Callable[[Callable[[Case], Any]], Callable[[Case], Any]]:
-    """Register the decorated function as a check; the arguments are the fields of `Check`.
+) -> Callable[[Function], Check]:
+    """Turn the decorated function into a check of one backend's own; the arguments are the fields of `Check`.
 
     `section` is a part of CONTRACT (``"B4"``) or, without rules, another document's place (``"DECISIONS 15"``).
     """
 
-    def register(function: Callable[[Case], Any]) -> Callable[[Case], Any]:
+    def described(function: Function) -> Check:
         topic = function.__module__.rpartition(".")[2]
-        made = Check(
+        return Check(
             topic, function.__name__, section, rules, function, frozenset(needs), frozenset(lacks), face, flat, bare
         )
+
+    return described
+
+
+def check(section: str, *rules: int, **choice: Any) -> Callable[[Function], Function]:
+    """Register the decorated function as a check for all backends; the arguments are those of `own_check`."""
+
+    def register(function: Function) -> Function:
+        made = own_check(section, *rules, **choice)(function)
         if made.id in CHECKS:
             raise ValueError(f"two checks are called {made.id}")
         CHECKS[made.id] = made

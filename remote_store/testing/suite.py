@@ -38,6 +38,8 @@ class ConformanceSuite:
     """What the instances declare, if that differs from ``backend_type.CAPABILITIES``."""
     flat: ClassVar[bool] = False
     """Whether folders are only prefixes of keys, as on S3."""
+    own_checks: ClassVar[Collection[Check]] = ()
+    """What is promised beyond the contract, each made by `own_check`."""
     loops: ClassVar[Collection[str]] = ("asyncio", "trio")
     """The event loops to run on; trio must be installed to be named here."""
 
@@ -61,8 +63,19 @@ class ConformanceSuite:
 
     @classmethod
     def _checks(cls) -> list[Check]:
-        declared = cls.backend_type.CAPABILITIES if cls.capabilities is None else cls.capabilities
-        return checks_for(list(declared), blocking=cls._blocking(), flat=cls.flat, bare=cls._bare())
+        declared = list(cls._declared())
+        blocking, flat, bare = cls._blocking(), cls.flat, cls._bare()
+        own = [each for each in cls.own_checks if each.applies(declared, blocking=blocking, flat=flat, bare=bare)]
+        return checks_for(declared, blocking=blocking, flat=flat, bare=bare) + own
+
+    @classmethod
+    def _declared(cls) -> Collection[Capability]:
+        declared = cls.capabilities
+        if declared is None:
+            declared = getattr(cls.backend_type, "CAPABILITIES", None)
+        if declared is None:
+            raise TypeError(f"{cls.backend_type.__name__} has no CAPABILITIES; say in {cls.__name__}.capabilities")
+        return declared
 
     @classmethod
     def _bare(cls) -> bool:
@@ -79,8 +92,7 @@ class ConformanceSuite:
     def _case(self, backend: Any, check: Check) -> Case:
         blocking = backend if self._blocking() else None
         view = InlineBackend(backend) if blocking is not None else backend
-        shape = {"blocking": blocking is not None, "flat": self.flat, "bare": self._bare()}
-        if not check.applies(backend.capabilities, **shape):
+        if not check.applies(backend.capabilities, blocking=self._blocking(), flat=self.flat, bare=self._bare()):
             pytest.skip(f"this instance declares {backend.capabilities!r}")
         return Case(view, blocking, self.flat, self._bare(), self.back_door(backend))
 

@@ -13,6 +13,7 @@ from remote_store._core.capability import Capability, CapabilitySet
 from remote_store.backends.local.backend import AsyncLocalBackend
 from remote_store.backends.local.sync import LocalBackend
 from remote_store.testing import BackDoor, ConformanceSuite
+from tests.conformance.local_texts import OWN
 
 
 class Disk:
@@ -34,7 +35,9 @@ class Disk:
 
 
 class OnDisk(ConformanceSuite):
-    """What the four have in common: the folder, and the way to look into it."""
+    """What the four have in common: the folder, the way to look into it, and what is promised beyond the contract."""
+
+    own_checks = OWN
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_every_python_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     script.write_text(script_of(page.read_text(encoding="utf-8")), encoding="utf-8")
     work = tmp_path / "work"
     work.mkdir()
-    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-W", "error", str(script)], cwd=work, env=home, capture_output=True, text=True, timeout=60
     )

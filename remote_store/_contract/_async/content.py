@@ -42,6 +42,7 @@ class AsyncContent(AsyncIterator[bytes]):
     def __init__(self, content: object) -> None:
         self.buffer: memoryview | None = None
         self._left = b""
+        # A function, not a bound method: a cycle would keep the caller's buffer until the next garbage collection.
         self._pull = self._chooser(content)
 
     def _chooser(self, content: object) -> Any:
@@ -49,30 +50,30 @@ class AsyncContent(AsyncIterator[bytes]):
         view = flat(content)
         if view is not None:
             self.buffer = view
-            return self._pull_buffer
+            return AsyncContent._pull_buffer
         read = getattr(content, "read", None)
         if callable(read):
             self._read = read
             is_async = iscoroutinefunction(read) or hasattr(content, "__aiter__")
-            return self._pull_async_file if is_async else self._pull_blocking_file
+            return AsyncContent._pull_async_file if is_async else AsyncContent._pull_blocking_file
         if hasattr(content, "__aiter__"):
             refuse_spent(content)
             self._items = content.__aiter__()
-            return self._pull_async_items
+            return AsyncContent._pull_async_items
         self._blocking = Content(content)
-        return self._pull_blocking
+        return AsyncContent._pull_blocking
 
     async def batch(self, want: int) -> list[Buffer]:
         """Return the next buffers, together about `want` bytes; an empty list at the end.
 
         A buffer that its owner may change comes last in its batch: use the batch up before asking for the next.
         """
-        batch: list[Buffer] = await self._pull(want)
+        batch: list[Buffer] = await self._pull(self, want)
         return batch
 
     async def __anext__(self) -> bytes:
         if not self._left:
-            batch = await self._pull(PIECE)
+            batch = await self._pull(self, PIECE)
             if not batch:
                 raise StopAsyncIteration
             self._left = batch[0] if len(batch) == 1 and isinstance(batch[0], bytes) else b"".join(batch)

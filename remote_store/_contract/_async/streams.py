@@ -42,7 +42,7 @@ class AsyncReadStream(AsyncIterator[bytes]):
     before, and where the backend doesn't know them. One task at a time may read.
 
     Raises NotFound and InvalidPath when it is opened: by ``async with`` or by the first read. Raises ValueError
-    once it is closed.
+    once it is closed, and after a read that was cancelled: what that one had taken is lost.
     """
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
@@ -50,6 +50,7 @@ class AsyncReadStream(AsyncIterator[bytes]):
         self._left = memoryview(b"")
         self._opened = False
         self._ended = False
+        self._cut = False
         self._closed = False
 
     @property
@@ -80,6 +81,8 @@ class AsyncReadStream(AsyncIterator[bytes]):
                 self._ended = True
                 if isinstance(error, StopAsyncIteration):
                     break
+                # Cancelled: the next read must not take this for the end of the content.
+                self._cut = not isinstance(error, Exception)
                 raise
             self._opened = True
             if chunk:
@@ -141,10 +144,16 @@ class AsyncReadStream(AsyncIterator[bytes]):
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError("I/O operation on closed stream")
+        if self._cut:
+            raise ValueError("a cancelled read has cut this stream short; open it again")
 
     async def __aenter__(self) -> Self:
         self._check_open()
-        await self._open()
+        try:
+            await self._open()
+        except BaseException:
+            await self.aclose()  # the block will not run, nor its end
+            raise
         return self
 
     async def __aexit__(

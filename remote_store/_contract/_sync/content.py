@@ -71,6 +71,7 @@ class Content:
     def __init__(self, content: object) -> None:
         self.buffer: memoryview | None = None
         self._left: memoryview = memoryview(b"")
+        # A function, not a bound method: a cycle would keep the caller's buffer until the next garbage collection.
         self._pull = self._chooser(content)
 
     def _chooser(self, content: object) -> Any:
@@ -78,18 +79,18 @@ class Content:
         view = flat(content)
         if view is not None:
             self.buffer = self._left = view
-            return self._nothing
+            return Content._nothing
         if hasattr(content, "__aiter__"):
             raise TypeError("content is an async iterator; the sync API takes bytes, iterators and files")
         read = getattr(content, "read", None)
         if callable(read):
             self._read = read
-            return self._pull_file
+            return Content._pull_file
         if isinstance(content, (Mapping, AbstractSet)) or not hasattr(content, "__iter__"):
             raise TypeError(f"content must be bytes, an iterator of bytes or a file, not {type(content).__name__}")
         refuse_spent(content)
         self._items: Iterator[object] = iter(content)
-        return self._pull_items
+        return Content._pull_items
 
     @staticmethod
     def piece(item: object, what: str = "the content iterator") -> Buffer:
@@ -109,7 +110,7 @@ class Content:
         if self._left:
             piece, self._left = self._left[:want], self._left[want:]
             return [piece]
-        batch: list[Buffer] = self._pull(want)
+        batch: list[Buffer] = self._pull(self, want)
         return batch
 
     def read(self, size: int = -1) -> bytes:

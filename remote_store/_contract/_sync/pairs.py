@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
@@ -21,7 +21,7 @@ Readable: TypeAlias = BinaryIO
 """What `read` of a backend returns."""
 
 
-class BackendFace:
+class BackendFace(ABC):  # without ABC the abstract method would not bind Backend
     """Methods of a backend that only this side has."""
 
     def read_seekable(self, path: str) -> BinaryIO:

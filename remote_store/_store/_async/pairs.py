@@ -50,7 +50,7 @@ class StoreFace:
         if failure is not None:
             raise failure
         file._check()
-        completed("open_atomic", path, self._backend.name)
+        completed("open_atomic", path, self._backend)
 
 
 class ProxyFace:

@@ -155,10 +155,10 @@ class AsyncStore(StoreFace):
         if if_match is not None:
             capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend.name)
         key = self._key(path)
-        called(op, path, backend.name)
+        called(op, path, backend)
         put = backend.write_atomic if op == "write_atomic" else backend.write
         result: WriteResult = rebased(await put(key, portable_async_content(content), **options), self._root)
-        completed(op, path, backend.name)
+        completed(op, path, backend)
         return result
 
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -169,7 +169,7 @@ class AsyncStore(StoreFace):
         """
         self._require(Capability.ATOMIC_WRITE)
         key = self._key(path)
-        called("open_atomic", path, self._backend.name)
+        called("open_atomic", path, self._backend)
         return self._open_atomic(key, path, overwrite)
 
     async def abort_uploads(self, older_than: float) -> int:
@@ -181,9 +181,9 @@ class AsyncStore(StoreFace):
         """
         checked_seconds(older_than, "older_than")
         self._require(Capability.DELETE)
-        called("abort_uploads", "", self._backend.name)
+        called("abort_uploads", "", self._backend)
         removed: int = await default(self._backend, "abort_uploads", AsyncBackend)(older_than, self._root)
-        completed("abort_uploads", "", self._backend.name)
+        completed("abort_uploads", "", self._backend)
         return removed
 
     # Deleting
@@ -191,7 +191,7 @@ class AsyncStore(StoreFace):
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file. Raises NotFound unless `missing_ok`, and InvalidPath for a folder in any case."""
         await self._backend.delete(self._file("delete", path, Capability.DELETE), missing_ok=missing_ok)
-        completed("delete", path, self._backend.name)
+        completed("delete", path, self._backend)
 
     async def delete_folder(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
         """Delete a folder, with its content if `recursive`.
@@ -202,7 +202,7 @@ class AsyncStore(StoreFace):
             raise InvalidPath("Cannot delete the store root", path=path)
         key = self._file("delete_folder", path, Capability.DELETE)
         await self._backend.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
-        completed("delete_folder", path, self._backend.name)
+        completed("delete_folder", path, self._backend)
 
     # Listing
 
@@ -246,7 +246,7 @@ class AsyncStore(StoreFace):
         Raises ValueError where `**` is not a segment of its own.
         """
         self._require(Capability.GLOB)
-        called("glob", pattern, self._backend.name)
+        called("glob", pattern, self._backend)
         below = join(glob_escape(self._root), pattern) if self._root else pattern
         return mapped(self._backend.glob(below), entry_filter(self._root, "", None, None))
 
@@ -320,7 +320,7 @@ class AsyncStore(StoreFace):
             return
         transfer = backend.move if op == "move" else backend.copy
         await transfer(source, target, overwrite=overwrite)
-        completed(op, src, backend.name)
+        completed(op, src, backend)
 
     async def _check_source(self, path: str, key: str) -> None:
         if await self._backend.is_file(key):
@@ -374,7 +374,7 @@ class AsyncStore(StoreFace):
 
     async def ping(self) -> None:
         """Raise one of our errors if the backend can't be reached or used."""
-        called("ping", "", self._backend.name)
+        called("ping", "", self._backend)
         await self._backend.check_health()
 
     async def aclose(self) -> None:
@@ -405,7 +405,7 @@ class AsyncStore(StoreFace):
     def _file(self, op: str, path: str, capability: Capability) -> str:
         self._require(capability)
         key = self._key(path)
-        called(op, path, self._backend.name)
+        called(op, path, self._backend)
         return key
 
     def _folder(self, op: str, path: str, capability: Capability) -> str:
@@ -414,7 +414,7 @@ class AsyncStore(StoreFace):
 
     def _probe(self, op: str, path: str) -> str:
         key = folder_key(path)
-        called(op, path, self._backend.name)
+        called(op, path, self._backend)
         return join(self._root, key) if key else self._root
 
     def __eq__(self, other: object) -> bool:

@@ -44,7 +44,7 @@ class StoreFace:
     def _open_atomic(self, key: str, path: str, overwrite: bool) -> Iterator[BinaryIO]:
         with self._backend.open_atomic(key, overwrite=overwrite) as file:
             yield file
-        completed("open_atomic", path, self._backend.name)
+        completed("open_atomic", path, self._backend)
 
 
 class ProxyFace:

@@ -156,10 +156,10 @@ class Store(StoreFace):
         if if_match is not None:
             capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend.name)
         key = self._key(path)
-        called(op, path, backend.name)
+        called(op, path, backend)
         put = backend.write_atomic if op == "write_atomic" else backend.write
         result: WriteResult = rebased(put(key, portable_content(content), **options), self._root)
-        completed(op, path, backend.name)
+        completed(op, path, backend)
         return result
 
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[Any]:
@@ -170,7 +170,7 @@ class Store(StoreFace):
         """
         self._require(Capability.ATOMIC_WRITE)
         key = self._key(path)
-        called("open_atomic", path, self._backend.name)
+        called("open_atomic", path, self._backend)
         return self._open_atomic(key, path, overwrite)
 
     def abort_uploads(self, older_than: float) -> int:
@@ -182,9 +182,9 @@ class Store(StoreFace):
         """
         checked_seconds(older_than, "older_than")
         self._require(Capability.DELETE)
-        called("abort_uploads", "", self._backend.name)
+        called("abort_uploads", "", self._backend)
         removed: int = default(self._backend, "abort_uploads", Backend)(older_than, self._root)
-        completed("abort_uploads", "", self._backend.name)
+        completed("abort_uploads", "", self._backend)
         return removed
 
     # Deleting
@@ -192,7 +192,7 @@ class Store(StoreFace):
     def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file. Raises NotFound unless `missing_ok`, and InvalidPath for a folder in any case."""
         self._backend.delete(self._file("delete", path, Capability.DELETE), missing_ok=missing_ok)
-        completed("delete", path, self._backend.name)
+        completed("delete", path, self._backend)
 
     def delete_folder(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
         """Delete a folder, with its content if `recursive`.
@@ -203,7 +203,7 @@ class Store(StoreFace):
             raise InvalidPath("Cannot delete the store root", path=path)
         key = self._file("delete_folder", path, Capability.DELETE)
         self._backend.delete_folder(key, recursive=recursive, missing_ok=missing_ok)
-        completed("delete_folder", path, self._backend.name)
+        completed("delete_folder", path, self._backend)
 
     # Listing
 
@@ -247,7 +247,7 @@ class Store(StoreFace):
         Raises ValueError where `**` is not a segment of its own.
         """
         self._require(Capability.GLOB)
-        called("glob", pattern, self._backend.name)
+        called("glob", pattern, self._backend)
         below = join(glob_escape(self._root), pattern) if self._root else pattern
         return mapped(self._backend.glob(below), entry_filter(self._root, "", None, None))
 
@@ -321,7 +321,7 @@ class Store(StoreFace):
             return
         transfer = backend.move if op == "move" else backend.copy
         transfer(source, target, overwrite=overwrite)
-        completed(op, src, backend.name)
+        completed(op, src, backend)
 
     def _check_source(self, path: str, key: str) -> None:
         if self._backend.is_file(key):
@@ -375,7 +375,7 @@ class Store(StoreFace):
 
     def ping(self) -> None:
         """Raise one of our errors if the backend can't be reached or used."""
-        called("ping", "", self._backend.name)
+        called("ping", "", self._backend)
         self._backend.check_health()
 
     def close(self) -> None:
@@ -406,7 +406,7 @@ class Store(StoreFace):
     def _file(self, op: str, path: str, capability: Capability) -> str:
         self._require(capability)
         key = self._key(path)
-        called(op, path, self._backend.name)
+        called(op, path, self._backend)
         return key
 
     def _folder(self, op: str, path: str, capability: Capability) -> str:
@@ -415,7 +415,7 @@ class Store(StoreFace):
 
     def _probe(self, op: str, path: str) -> str:
         key = folder_key(path)
-        called(op, path, self._backend.name)
+        called(op, path, self._backend)
         return join(self._root, key) if key else self._root
 
     def __eq__(self, other: object) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Generic, TypeVar
 
 import anyio
@@ -22,6 +23,7 @@ from .reading import LocalSource
 __all__ = ["AsyncLocalBackend"]
 
 T = TypeVar("T")
+Page = Collection[T]
 
 PAGE = 256
 """Entries gathered in one hop at least: small folders share a hop, a large one is a page of its own."""
@@ -152,16 +154,14 @@ class AsyncLocalBackend(AsyncBackend):
 
     async def _stream(self, staged: Staged, path: str, source: AsyncContent) -> WriteResult:
         try:
-            await in_thread(staged.begin)
+            await in_thread(self._files.step, path, staged.begin)
             size = 0
             while batch := await source.batch(BATCH):
-                size += await in_thread(staged.write, batch)
+                size += await in_thread(self._files.step, path, staged.write, batch)
             return await in_thread(self._files.finish, staged, path, size)
-        except BaseException as error:
+        except BaseException:
             with anyio.move_on_after(ABORT_SECONDS, shield=True):
-                await in_thread(staged.abort)
-            if isinstance(error, OSError):
-                raise failure(error, path, self.name) from error
+                await in_thread(self._files.step, path, staged.abort)
             raise
 
     async def write_atomic(
@@ -254,30 +254,32 @@ class AsyncLocalBackend(AsyncBackend):
         return f"AsyncLocalBackend(root={self._files.root.path!r})"
 
 
-def _paged(pages: Iterator[list[T]], *, once: bool = False) -> AsyncPages[T]:
+def _paged(pages: Iterator[Page[T]], *, once: bool = False) -> AsyncPages[T]:
     """Return an async iterator over pages that are made by blocking calls."""
     return AsyncPages(_Pager(pages, once).next_page)
 
 
 class _Pager(Generic[T]):
-    def __init__(self, pages: Iterator[list[T]], once: bool) -> None:
+    def __init__(self, pages: Iterator[Page[T]], once: bool) -> None:
         self._pages = pages
         self._once = once
         self._ended = False
 
-    async def next_page(self) -> list[T] | None:
+    async def next_page(self) -> Iterable[T] | None:
         return None if self._ended else await in_thread(self._gather)
 
-    def _gather(self) -> list[T] | None:
-        gathered: list[T] = []
+    def _gather(self) -> Iterable[T] | None:
+        gathered: list[Page[T]] = []
+        size = 0
         for page in self._pages:
-            gathered += page
+            gathered.append(page)
+            size += len(page)
             if self._once:
                 break
-            if len(gathered) >= PAGE:
-                return gathered
+            if size >= PAGE:
+                return chain.from_iterable(gathered)
         self._ended = True
-        return gathered or None
+        return chain.from_iterable(gathered) if size else None
 
 
 def _rebuild(root: str, fsync: bool) -> AsyncLocalBackend:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import logging
 import os
 import re
 import stat
@@ -20,7 +21,7 @@ from random import getrandbits
 
 from ..._contract._sync.content import Buffer
 from ..._core.condition import IF_ABSENT, Condition, IfMatch
-from ..._core.errors import AlreadyExists, InvalidPath, PreconditionFailed
+from ..._core.errors import AlreadyExists, InvalidPath, OutcomeUnknown, PreconditionFailed
 from .guard import HAS_DIR_FD
 from .places import READABLE_FOLDER, Folder, Root
 from .state import etag_of
@@ -30,7 +31,9 @@ try:
 except ImportError:  # Windows has no locks on folders: CONDITIONAL_WRITE is not declared there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["HAS_LOCKS", "Staged", "is_hidden", "lock_folder", "rename_absent"]
+__all__ = ["HAS_LOCKS", "Staged", "is_hidden", "lock_folder", "rename_absent", "sync_names"]
+
+log = logging.getLogger("remote_store.local")
 
 HAS_LOCKS = fcntl is not None
 
@@ -39,10 +42,17 @@ HIDDEN = re.compile(r"(?:^|/)\.~tmp\.[0-9a-f]{16}(?:/|$)")
 
 RENAME_NOREPLACE = 1
 
+UNSEEN_BYTES = 64 * 1024
+"""Up to so many bytes are written before it is known whether the name is free: no more than that is done in vain."""
+
 
 def is_hidden(key: str) -> bool:
     """Return whether a part of `key` is the name of a file that is being written."""
     return ".~tmp." in key and HIDDEN.search(key) is not None
+
+
+class _LinkFound(Exception):
+    """Where a new file should be there is a link: it has to be followed before anything can be said."""
 
 
 class Staged:
@@ -51,7 +61,8 @@ class Staged:
     `abort` may come at any time, also after a failed `begin` or `commit`, and any number of times.
     """
 
-    __slots__ = ("_backend", "_condition", "_folder", "_fsync", "_name", "_old", "_root", "_temporary", "fd", "key")
+    __slots__ = ("_backend", "_condition", "_folder", "_fsync", "_has_looked", "_like", "_name", "_old", "_root", "_temporary",
+                 "fd", "key")  # fmt: skip
 
     def __init__(self, root: Root, key: str, condition: Condition, fsync: bool, backend: str) -> None:
         self._root = root
@@ -63,15 +74,42 @@ class Staged:
         self._name = ""
         self._temporary = ""
         self._old: os.stat_result | None = None
+        self._like: os.stat_result | None = None
+        self._has_looked = False
         self.fd = -1
 
-    def begin(self) -> None:
-        """Open the hidden file, having refused what can be refused before any content is read."""
-        folder = self._look(self._open_folder(self.key))
+    def put(self, content: bytes) -> os.stat_result:
+        """Write a file of which all the content is there, and commit it; return its state."""
+        if self._condition is not IF_ABSENT or len(content) > UNSEEN_BYTES:
+            self.begin()
+        else:
+            # link(2) looks by itself, and a look that finds nothing costs a tenth of such a write.
+            self._open_temporary(self._open_folder(self.key))
+            self.write((content,))
+            try:
+                return self.commit()
+            except _LinkFound:
+                self.abort()
+                self.begin()
+        self.write((content,))
+        return self.commit()
+
+    def begin(self, like: os.stat_result | None = None) -> None:
+        """Open the hidden file, having refused what can be refused before any content is read.
+
+        The file takes times and mode from `like`, if given, as a copy does.
+        """
+        self._like = like
+        self._open_temporary(self._look(self._open_folder(self.key)))
+        self._has_looked = True
+
+    def _open_temporary(self, folder: Folder) -> None:
+        model = self._like or self._old
+        mode = stat.S_IMODE(model.st_mode) & 0o777 if model else 0o666  # content is never open to more than it will be
         while True:
             self._temporary = f".~tmp.{getrandbits(64):016x}"
             try:
-                self.fd = folder.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                self.fd = folder.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
                 return
             except FileExistsError:
                 continue  # a forked child draws the same numbers
@@ -122,37 +160,35 @@ class Staged:
         """Append buffers; return their size in bytes."""
         size = 0
         for piece in pieces:
-            view = memoryview(piece)
-            size += len(view)
-            while view:
-                view = view[os.write(self.fd, view) :]
+            left = len(piece)
+            size += left
+            left -= os.write(self.fd, piece)
+            while left:
+                left -= os.write(self.fd, memoryview(piece)[-left:])
         return size
 
-    def commit(self, like: os.stat_result | None = None) -> os.stat_result:
-        """Give the file its name, under the condition asked for; return its state.
-
-        It takes times and mode from `like`, if given, as a copy does.
-        """
+    def commit(self) -> os.stat_result:
+        """Give the file its name, under the condition asked for; return its state."""
         assert self._folder is not None
         if HAS_DIR_FD:
-            self._stamp(like)
+            self._stamp()
         if self._fsync:
             os.fsync(self.fd)
         state = os.fstat(self.fd)
         self._close_file()
         self._publish(self._folder)
         if self._fsync:
-            self._folder.sync()
+            sync_names((self._folder,), self.key, self._backend)
         self._close_folder()
         return state
 
-    def _stamp(self, like: os.stat_result | None) -> None:
+    def _stamp(self) -> None:
         """Keep the old file's mode, and take a time of its own.
 
         The kernel's coarse clock stands still for milliseconds and inodes are used again at once: with the exact
         time no two files have one etag.
         """
-        model = like or self._old
+        like, model = self._like, self._like or self._old
         if model is not None:
             os.fchmod(self.fd, stat.S_IMODE(model.st_mode))
         now = time.time_ns()
@@ -178,27 +214,34 @@ class Staged:
     def _link(self, folder: Folder) -> None:
         while True:
             try:
-                folder.link(self._temporary, folder, self._name)
+                self._give_name(folder)
+                return self._remove_temporary()
             except FileExistsError:
                 self._old = folder.stat(self._name)
+                if self._old is not None and stat.S_ISLNK(self._old.st_mode) and not self._has_looked:
+                    raise _LinkFound from None
                 self._judge()
-                continue  # deleted since: the name is free again
-            except OSError as error:
-                if error.errno not in NO_HARD_LINKS:
-                    raise
-                rename_absent(folder, self._temporary, folder, self._name)
-                self._temporary = ""
-            return self._remove_temporary()
+                # deleted since: the name is free again
+
+    def _give_name(self, folder: Folder) -> None:
+        try:
+            folder.link(self._temporary, folder, self._name)
+        except OSError as error:
+            if error.errno not in NO_HARD_LINKS:
+                raise
+            rename_absent(folder, self._temporary, folder, self._name)
+            self._temporary = ""
 
     # Clean-up: each step can be repeated
 
     def abort(self) -> None:
         """Close what is open and remove the hidden file."""
-        self._close_file()
         try:
-            self._remove_temporary()
-        finally:
-            self._close_folder()
+            self._close_file()
+        except OSError:
+            pass  # what was written is thrown away
+        self._remove_temporary()
+        self._close_folder()
 
     def _close_file(self) -> None:
         fd, self.fd = self.fd, -1
@@ -212,6 +255,8 @@ class Staged:
                 self._folder.unlink(name)
             except FileNotFoundError:
                 pass  # its folder was deleted meanwhile
+            except OSError as error:  # what the write came to is decided already; abort_uploads() takes it away
+                log.warning("A hidden file of %r could not be removed: %s", self.key, error)
 
     def _close_folder(self) -> None:
         folder, self._folder = self._folder, None
@@ -245,8 +290,18 @@ def _renameat2() -> Callable[..., int] | None:
     return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
+def sync_names(folders: Iterable[Folder], key: str, backend: str) -> None:
+    """Make the names in folders durable. Everybody sees the file `key` by now, so a failure leaves it open."""
+    try:
+        for folder in folders:
+            folder.sync()
+    except OSError as error:
+        text = f"File is there, but may not outlast a power failure: {key}: {error.strerror}"
+        raise OutcomeUnknown(text, path=key, backend=backend) from error
+
+
 def lock_folder(folder: Folder, *, exclusive: bool) -> None:
-    """Take the lock under which this library changes names in a folder; closing the folder gives it back.
+    """Take the lock under which this library changes names in a folder; `Folder.close` gives it back.
 
     A conditional write takes it exclusively between its look and its rename, everybody else shares it. Network file
     systems may have no locks: then the shared one is done without.
@@ -255,6 +310,15 @@ def lock_folder(folder: Folder, *, exclusive: bool) -> None:
         return
     try:
         fcntl.flock(folder.fd, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        folder.unlock = _unlock
     except OSError as error:
         if exclusive or error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF):
             raise
+
+
+def _unlock(fd: int) -> None:
+    """Give a lock back by name: a child forked meanwhile has the descriptor too, and would keep it locked."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    except OSError:
+        pass  # closing the descriptor gives it back as well

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar, TypeVarTuple, Unpack
 
-from ..._contract._sync.content import Content, content_of
+from ..._contract._sync.content import content_of
 from ..._core.condition import condition_of
 from ..._core.errors import CapabilityNotSupported, DirectoryNotEmpty, InvalidPath, NotFound, PermissionDenied
 from ..._core.glob import literal_prefix, translate
@@ -18,9 +17,12 @@ from ..._core.keys import RemotePath, backend_key, join
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from ..._core.ranges import checked_offset, checked_ranges, writable
 from ..._core.seconds import checked_seconds
+from ..._core.totals import FolderTotals
 from .commit import Staged, is_hidden, lock_folder
+from .deleting import remove_tree
+from .drafts import open_draft
 from .errors import escapes, failure, missing, not_a_file, not_a_folder
-from .listing import folder_entries, list_folder, walk
+from .listing import Listed, folder_entries, list_folder, walk
 from .places import READABLE_FOLDER, Root
 from .reading import fill, open_stream, read_all, read_range
 from .state import etag_of, file_info, time_of
@@ -29,6 +31,7 @@ from .transfer import check_source, check_target, copy_file, move_file
 __all__ = ["LocalFiles"]
 
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 """A pipe must not hold up its opening; that it is no file shows right after."""
@@ -109,7 +112,11 @@ class LocalFiles:
             raise missing(path, self.name) from None
         except OSError as error:
             raise failure(error, path, self.name) from error
-        state = os.fstat(fd)
+        try:
+            state = os.fstat(fd)
+        except OSError as error:
+            os.close(fd)
+            raise failure(error, path, self.name) from error
         if stat.S_ISREG(state.st_mode):
             return fd, state
         os.close(fd)
@@ -164,14 +171,15 @@ class LocalFiles:
         source = content_of(content)
         staged = self.stage(path, overwrite, metadata, if_match)
         try:
-            staged.begin()
-            size = staged.write((source,)) if isinstance(source, bytes) else _drain(source, staged)
+            if isinstance(source, bytes):
+                return _result(staged.key, len(source), self.step(path, staged.put, source))
+            self.step(path, staged.begin)
+            size = 0
+            while batch := source.batch(BATCH):
+                size += self.step(path, staged.write, batch)
             return self.finish(staged, path, size)
-        except OSError as error:
-            staged.abort()
-            raise failure(error, path, self.name) from error
         except BaseException:
-            staged.abort()
+            self.step(path, staged.abort)
             raise
 
     write_atomic = write
@@ -185,26 +193,27 @@ class LocalFiles:
             )
         return Staged(self.root, self.target_key(path), condition, self.fsync, self.name)
 
+    def step(self, path: str, function: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+        """Run one step of a write with our errors; those of the content's source are left as they are."""
+        try:
+            return function(*args)
+        except OSError as error:
+            raise failure(error, path, self.name) from error
+
     def finish(self, staged: Staged, path: str, size: int) -> WriteResult:
         """Commit a staged file and return what is known of it."""
-        state = staged.commit()
-        return WriteResult(
-            RemotePath._trusted(staged.key), size, "native", etag=etag_of(state), last_modified=time_of(state)
-        )
+        return _result(staged.key, size, self.step(path, staged.commit))
 
     @contextmanager
     def open_atomic(self, path: str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         staged = self.stage(path, overwrite, None, None)
         try:
-            staged.begin()
-            with open(staged.fd, "wb", closefd=False) as file:
+            self.step(path, staged.begin)
+            with open_draft(staged.fd, path, self.name) as file:
                 yield file
-            staged.commit()
-        except OSError as error:
-            staged.abort()
-            raise failure(error, path, self.name) from error
+            self.step(path, staged.commit)
         except BaseException:
-            staged.abort()
+            self.step(path, staged.abort)
             raise
 
     # Deleting
@@ -225,7 +234,7 @@ class LocalFiles:
             state = folder.stat(name)
             if state is not None and stat.S_ISLNK(state.st_mode):
                 state = self.root.stat(key) or state  # a link that leads out is refused here
-            if state is not None and stat.S_ISDIR(state.st_mode):
+            if state is not None and not (stat.S_ISREG(state.st_mode) or stat.S_ISLNK(state.st_mode)):
                 raise not_a_file(path, self.name)
             lock_folder(folder, exclusive=False)
             folder.unlink(name)
@@ -253,7 +262,7 @@ class LocalFiles:
                 self._delete_link(key, path, recursive)
                 folder.unlink(name)
             elif recursive:
-                shutil.rmtree(folder.prefix + name, dir_fd=folder.fd)
+                remove_tree(folder, name)
             else:
                 folder.rmdir(name)
 
@@ -295,7 +304,7 @@ class LocalFiles:
         for page in self.file_pages(path, recursive, max_depth):
             yield from page
 
-    def file_pages(self, path: str, recursive: bool, max_depth: int | None) -> Iterator[list[FileInfo]]:
+    def file_pages(self, path: str, recursive: bool, max_depth: int | None) -> Iterator[Listed]:
         """Yield the files of a folder and those below, a folder at a time."""
         return self.translated(walk(self.root, self.key(path), max_depth if recursive else 0), path)
 
@@ -310,7 +319,7 @@ class LocalFiles:
         """Return the files and subfolders of a folder."""
         key = self.key(path)
         listed = self.listed(key, path)
-        return [*listed.files, *folder_entries(key, listed.folders)]
+        return [*listed, *folder_entries(key, listed.folders)]
 
     def listed(self, key: str, path: str) -> Any:
         """Return what is in a folder, with our errors."""
@@ -331,8 +340,8 @@ class LocalFiles:
         prefix = self.key(literal_prefix(pattern))
         if depth is not None and prefix:
             depth -= prefix.count("/") + 1
-        for page in self.translated(walk(self.root, prefix, depth), pattern):
-            yield [info for info in page if matches(str(info.path))]
+        for listed in self.translated(walk(self.root, prefix, depth, strict=not prefix), pattern):
+            yield [info for info in listed if matches(str(info.path))]
 
     def translated(self, pages: Iterator[T], path: str) -> Iterator[T]:
         """Yield pages, with our errors."""
@@ -360,7 +369,11 @@ class LocalFiles:
                 raise missing(path, self.name, "Folder")
             if not stat.S_ISDIR(state.st_mode):
                 raise not_a_folder(path, self.name)
-        return _totals(key, self.file_pages(path, True, None))
+        totals = FolderTotals()
+        for page in self.file_pages(path, True, None):
+            for info in page:
+                totals.add(info)
+        return totals.info(RemotePath._trusted(key))
 
     # Moving
 
@@ -428,20 +441,5 @@ class LocalFiles:
         """Nothing is held open."""
 
 
-def _drain(source: Content, staged: Staged) -> int:
-    size = 0
-    while batch := source.batch(BATCH):
-        size += staged.write(batch)
-    return size
-
-
-def _totals(key: str, pages: Iterator[list[FileInfo]]) -> FolderInfo:
-    files = size = 0
-    latest = None
-    for page in pages:
-        for info in page:
-            files += 1
-            size += info.size
-            if latest is None or info.modified_at > latest:
-                latest = info.modified_at
-    return FolderInfo(RemotePath._trusted(key), files, size, latest)
+def _result(key: str, size: int, state: os.stat_result) -> WriteResult:
+    return WriteResult.native(RemotePath._trusted(key), size, etag_of(state), time_of(state))

@@ -27,6 +27,9 @@ FOLDER = O_PATH | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 MAX_LINKS = 40
 """Links followed for one key, as the kernel does (path_resolution(7))."""
 
+MAX_PATH_BYTES = 4096
+"""Linux's PATH_MAX. The walk could go deeper, but what it made there could be reached by no other program."""
+
 SYS_OPENAT2 = 437
 RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x02, 0x04, 0x08
 BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
@@ -86,6 +89,8 @@ def open_strict(root: int, key: str, flags: int) -> int:
         return os.open(".", flags, dir_fd=root)
     if _openat2 is not None:
         return _open_by_kernel(root, key, flags, STRICT)
+    if len(os.fsencode(key)) >= MAX_PATH_BYTES:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     *folders, name = key.split("/")
     folder = root
     try:

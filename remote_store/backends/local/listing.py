@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..._core.keys import RemotePath, join
 from ..._core.models import FileInfo, FolderEntry
@@ -18,18 +19,37 @@ __all__ = ["Listed", "folder_entries", "list_folder", "walk"]
 
 log = logging.getLogger("remote_store.local")
 
-_warned: set[str] = set()
+_warned: set[tuple[str, str]] = set()
+
+LEADS_OUT = {errno.EXDEV, errno.ELOOP}
+"""What opening says of a link out of the root, and of one put there during the call."""
 
 
-class Listed:
-    """What is in a folder: its files, the names of its subfolders, and which of those are links."""
+class Listed(Collection[FileInfo]):
+    """What is in a folder: its files, the names of its subfolders, and which of those are links.
 
-    __slots__ = ("files", "folders", "linked")
+    As a collection it is that of the files, whose models are made one by one: 10,000 held at once cost the garbage
+    collector more than making them.
+    """
 
-    def __init__(self) -> None:
-        self.files: list[FileInfo] = []
+    __slots__ = ("files", "folders", "key", "linked")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.files: list[tuple[str, os.stat_result]] = []
         self.folders: list[str] = []
         self.linked: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __contains__(self, entry: object) -> bool:
+        return any(entry == info for info in self)
+
+    def __iter__(self) -> Iterator[FileInfo]:
+        key, deferred = self.key, FileInfo.deferred
+        for name, state in self.files:
+            yield deferred(key, name, state.st_size, state, FIELDS)
 
 
 def list_folder(root: Root, key: str) -> Listed:
@@ -38,7 +58,8 @@ def list_folder(root: Root, key: str) -> Listed:
     Links count as what they lead to; those that lead nowhere or out of the root are left out, so are devices, pipes,
     files being written, and names that can't be keys.
     """
-    listed = Listed()
+    listed = Listed(key)
+    files = listed.files
     try:
         folder = root.open_folder(key, READABLE_FOLDER)
     except (FileNotFoundError, NotADirectoryError):
@@ -47,9 +68,13 @@ def list_folder(root: Root, key: str) -> Listed:
         for entry in entries:
             name = entry.name
             if "\\" in name or (name[0] == "." and is_hidden(name)):
-                _leave_out(name, key)
+                _leave_out(name, root, key)
             elif entry.is_file(follow_symlinks=False):
-                _add_file(listed, key, entry)
+                try:
+                    state = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # deleted since the folder was read
+                files.append((name, state))
             elif entry.is_dir(follow_symlinks=False):
                 listed.folders.append(name)
             elif entry.is_symlink():
@@ -57,47 +82,48 @@ def list_folder(root: Root, key: str) -> Listed:
     return listed
 
 
-def _add_file(listed: Listed, key: str, entry: os.DirEntry[str]) -> None:
-    try:
-        state = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return  # deleted since the folder was read
-    listed.files.append(FileInfo.deferred(key, entry.name, state.st_size, state, FIELDS))
-
-
 def _add_link(listed: Listed, root: Root, key: str, name: str) -> None:
     try:
         state = root.stat(join(key, name))
-    except OSError:
-        return  # out of the root, in a circle, or not to be read: not ours
+    except OSError as error:
+        if error.errno in {*LEADS_OUT, errno.EACCES}:
+            return  # out of the root, in a circle, or not to be reached: not ours
+        raise  # a listing that is short for want of descriptors would be taken for the whole
     if state is None:
         return
     if stat.S_ISREG(state.st_mode):
-        listed.files.append(FileInfo.deferred(key, name, state.st_size, state, FIELDS))
+        listed.files.append((name, state))
     elif stat.S_ISDIR(state.st_mode):
         listed.folders.append(name)
         listed.linked.add(name)
 
 
-def _leave_out(name: str, key: str) -> None:
+def _leave_out(name: str, root: Root, key: str) -> None:
     """Say once a folder that it has names which can't be keys; files being written are nobody's business."""
-    if not is_hidden(name) and key not in _warned:
-        _warned.add(key)
+    if not is_hidden(name) and (root.path, key) not in _warned:
+        _warned.add((root.path, key))
         log.warning("Left out of listings: a name with a backslash, which can't be a key, in folder %r", key)
 
 
-def walk(root: Root, key: str, max_depth: int | None) -> Iterator[list[FileInfo]]:
-    """Yield the files of a folder and of those below it, a folder at a time, `max_depth` levels down.
+def walk(root: Root, key: str, max_depth: int | None, *, strict: bool = True) -> Iterator[Listed]:
+    """Yield what is in a folder and in those below it, a folder at a time, `max_depth` levels down.
 
-    A linked folder is not descended into: it may lead back up.
+    A linked folder is not descended into: it may lead back up. If `key` itself leads out of the root that is an
+    OSError, or, not `strict`, the end.
     """
     waiting = deque([(key, 0)])
     while waiting:
         folder, depth = waiting.popleft()
-        listed = list_folder(root, folder)
+        try:
+            listed = list_folder(root, folder)
+        except OSError as error:
+            # Below the top: a link that was put in the folder's place since it was listed.
+            if error.errno in LEADS_OUT and (depth or not strict):
+                continue
+            raise
         if max_depth is None or depth < max_depth:
             waiting.extend((join(folder, name), depth + 1) for name in listed.folders if name not in listed.linked)
-        yield listed.files
+        yield listed
 
 
 def folder_entries(key: str, names: list[str]) -> list[FolderEntry]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from ..._core.keys import split
@@ -25,11 +25,12 @@ MKDIR_ATTEMPTS = 10
 class Folder:
     """A folder held open. Its methods are the system calls of the same names, relative to it; close it."""
 
-    __slots__ = ("fd", "prefix")
+    __slots__ = ("fd", "prefix", "unlock")
 
     def __init__(self, fd: int | None, prefix: str = "") -> None:
         self.fd = fd
         self.prefix = prefix
+        self.unlock: Callable[[int], None] | None = None  # set by whoever takes a lock on it
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
         """Open `name` without following a link; return a descriptor."""
@@ -79,9 +80,20 @@ class Folder:
             os.fsync(self.fd)
 
     def close(self) -> None:
-        """Close the folder."""
+        """Close the folder, and give back its lock."""
         if self.fd is not None:
-            os.close(self.fd)
+            try:
+                if self.unlock is not None:
+                    self.unlock(self.fd)
+            finally:
+                os.close(self.fd)
+
+    def is_same(self, other: Folder) -> bool:
+        """Return whether both are one folder."""
+        return os.path.samestat(self._own(), other._own())
+
+    def _own(self) -> os.stat_result:
+        return os.stat(self.prefix if self.fd is None else self.fd)
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +144,9 @@ class Root:
     def open_folder(self, key: str, flags: int = FOLDER) -> Folder:
         """Open the folder `key`; `""` is the root itself."""
         if not HAS_DIR_FD:
-            return Folder(None, os.path.join(self._checked(key), ""))
+            path = os.path.join(self._checked(key), "")
+            os.stat(path)  # missing, or a file: the separator at the end makes that an error, as opening would
+            return Folder(None, path)
         if not key:
             return Folder(self._open(flags))
         return Folder(self.open_file(key, flags | os.O_DIRECTORY))
@@ -193,9 +207,11 @@ class Root:
 
     def _checked(self, key: str) -> str:
         """Return the real path of `key`, checked to be inside: what can be had without descriptors."""
-        path = os.path.realpath(os.path.join(self.path, key)) if key else self.path
+        path = os.path.realpath(os.path.join(self.path, key) if key else self.path)
         if inside(path.replace(os.sep, "/"), self.path.replace(os.sep, "/")) is None:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        if os.path.islink(path):  # realpath gives up on a circle and leaves it in
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         return path
 
 

@@ -8,7 +8,7 @@ import stat
 
 from ..._core.condition import ALWAYS, IF_ABSENT
 from ..._core.errors import AlreadyExists, InvalidPath
-from .commit import NO_HARD_LINKS, Staged, lock_folder, rename_absent
+from .commit import NO_HARD_LINKS, Staged, lock_folder, rename_absent, sync_names
 from .errors import missing
 from .guard import HAS_DIR_FD
 from .places import READABLE_FOLDER, Folder, Root
@@ -48,10 +48,9 @@ def copy_file(root: Root, src: str, dst: str, overwrite: bool, fsync: bool, back
     source = root.open_file(src, os.O_RDONLY | os.O_NONBLOCK)
     staged = Staged(root, dst, ALWAYS if overwrite else IF_ABSENT, fsync, backend)
     try:
-        staged.begin()
-        state = os.fstat(source)
+        staged.begin(like=os.fstat(source))
         _copy_bytes(source, staged.fd)
-        staged.commit(like=state)
+        staged.commit()
     except BaseException:
         staged.abort()
         raise
@@ -84,12 +83,15 @@ def move_file(root: Root, src: str, dst: str, overwrite: bool, fsync: bool, back
     state, old = check_source(root, src, backend), check_target(root, dst, overwrite, backend)
     source, name = root.open_parent(src, READABLE_FOLDER)
     with source:
-        is_link = stat.S_ISLNK(source_state.st_mode) if (source_state := source.stat(name)) else False
         target = _target_folder(root, dst, backend)
         with target:
             new = dst.rpartition("/")[2]
-            # Renaming a link would change what a relative one means; renaming onto one would lose where it leads.
-            if not is_link and not _is_link(target, new):
+            if name == new and source.is_same(target):
+                return  # one place, reached by two ways
+            is_same = old is not None and os.path.samestat(state, old)
+            # Renaming a link would change what a relative one means; renaming onto one would lose where it leads,
+            # unless it leads to the source.
+            if not _is_link(source, name) and (is_same or not _is_link(target, new)):
                 try:
                     _rename(source, name, target, new, overwrite)
                 except FileExistsError:
@@ -98,7 +100,10 @@ def move_file(root: Root, src: str, dst: str, overwrite: bool, fsync: bool, back
                     if error.errno != errno.EXDEV:
                         raise
                 else:
-                    _settle(source, name, target, same=old is not None and os.path.samestat(state, old), fsync=fsync)
+                    if is_same and state.st_nlink > 1:
+                        _drop_double(source, name)
+                    if fsync and HAS_DIR_FD:
+                        sync_names((target, source), dst, backend)
                     return
         copy_file(root, src, dst, overwrite, fsync, backend)
         source.unlink(name)
@@ -128,17 +133,25 @@ def _rename(source: Folder, name: str, target: Folder, new: str, overwrite: bool
     except OSError as error:
         if error.errno not in NO_HARD_LINKS:
             raise
+        _relink(source, name, target, new)
+
+
+def _relink(source: Folder, name: str, target: Folder, new: str) -> None:
+    try:
         source.link(name, target, new)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        raise OSError(errno.EOPNOTSUPP, "neither hard links nor a rename that spares an existing file") from error
+    source.unlink(name)
+
+
+def _drop_double(source: Folder, name: str) -> None:
+    """Take away the first of two names of one file: rename(2) leaves both and calls that done.
+
+    Where names differ by case alone they may be one: then the first is not in the folder by that spelling.
+    """
+    with source.scan() as entries:
+        is_left = any(entry.name == name for entry in entries)
+    if is_left:
         source.unlink(name)
-
-
-def _settle(source: Folder, name: str, target: Folder, *, same: bool, fsync: bool) -> None:
-    """Finish a rename: two names of one file are both left by rename(2), which calls that done."""
-    if same:
-        try:
-            source.unlink(name)
-        except FileNotFoundError:
-            pass
-    if fsync and HAS_DIR_FD:
-        target.sync()
-        source.sync()

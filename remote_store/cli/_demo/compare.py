@@ -13,7 +13,7 @@ from .source import MIB, Source
 
 __all__ = ["differences", "local_differences", "sync_differences"]
 
-PIECE = 4 * MIB
+PIECE = MIB
 
 
 async def differences(store: Any, source: Source, keys: list[str], step: int, concurrency: int) -> list[str]:
@@ -42,10 +42,12 @@ async def differences(store: Any, source: Source, keys: list[str], step: int, co
 
 
 async def _same_stream(store: Any, key: str, expected: Path) -> bool:
-    with expected.open("rb") as file:
+    # Two buffers for the whole file: fresh memory for each piece costs more than comparing it.
+    mine, theirs = memoryview(bytearray(PIECE)), memoryview(bytearray(PIECE))
+    with expected.open("rb", buffering=0) as file:
         async with store.read(key) as stream:
-            while piece := await in_thread(file.read, PIECE):
-                if await stream.read(len(piece)) != piece:
+            while count := await in_thread(file.readinto, mine):
+                if await stream.readinto(theirs[:count]) != count or mine[:count] != theirs[:count]:
                     return False
             return not await stream.read(1)
 
@@ -89,7 +91,16 @@ def _files(folder: Path, prefix: str) -> Iterator[str]:
 
 
 def _same_files(one: BinaryIO, other: BinaryIO) -> bool:
-    while piece := one.read(PIECE):
-        if other.read(len(piece)) != piece:
+    mine, theirs = memoryview(bytearray(PIECE)), memoryview(bytearray(PIECE))
+    while count := _filled(one, mine):
+        if _filled(other, theirs) != count or mine[:count] != theirs[:count]:
             return False
     return not other.read(1)
+
+
+def _filled(file: Any, buffer: memoryview) -> int:
+    """Fill the buffer as far as the file goes: a raw file may give less at a time."""
+    done = 0
+    while done < len(buffer) and (count := file.readinto(buffer[done:])):
+        done += count
+    return done

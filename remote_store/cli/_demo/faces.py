@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -39,6 +41,9 @@ class Face(Protocol):
 
     def restore(self, url: str, target: Path, blocked: Blocked, progress: Progress | None) -> None:
         """Restore a step into an existing folder."""
+
+    def idle(self, seconds: float, late: Blocked) -> None:
+        """Let the foreground run alone."""
 
     def set_latest(self, url: str, step: str) -> None:
         """Name the newest step, in place of what was named when this looked."""
@@ -84,6 +89,10 @@ class AsyncFace:
         """Restore a step into an existing folder."""
         checkpoint = AsyncCheckpoint(url, url, layout="folder", concurrency=self._concurrency)
         self._run(_beside_training, partial(checkpoint.restore, target, progress=progress), blocked)
+
+    def idle(self, seconds: float, late: Blocked) -> None:
+        """Let the foreground run alone."""
+        self._run(_beside_training, partial(anyio.sleep, seconds), late)
 
     def set_latest(self, url: str, step: str) -> None:
         """Name the newest step, on condition that nobody else has named one meanwhile, where the store can."""
@@ -170,12 +179,17 @@ class SyncFace:
     def save(self, source: Source, url: str, blocked: Blocked, progress: Progress | None) -> None:
         """Save everything below `url`."""
         checkpoint = SyncCheckpoint(url, concurrency=self._concurrency)
-        _beside(partial(checkpoint.save, source.workspace, ignore=source.ignore(), progress=progress), blocked)
+        _beside(partial(checkpoint.save, source.workspace, ignore=source.ignore()), blocked, progress)
 
     def restore(self, url: str, target: Path, blocked: Blocked, progress: Progress | None) -> None:
         """Restore a step into an existing folder."""
         checkpoint = SyncCheckpoint(url, url, concurrency=self._concurrency)
-        _beside(partial(checkpoint.restore, target, progress=progress), blocked)
+        _beside(partial(checkpoint.restore, target), blocked, progress)
+
+    def idle(self, seconds: float, late: Blocked) -> None:
+        """Let the foreground run alone."""
+        end = time.perf_counter() + seconds
+        training_while(lambda: time.perf_counter() < end, late)
 
     def set_latest(self, url: str, step: str) -> None:
         """Name the newest step, on condition that nobody else has named one meanwhile, where the store can."""
@@ -209,9 +223,24 @@ class SyncFace:
             store.delete_folder(folder, recursive=True, missing_ok=True)
 
 
-def _beside(work: Callable[[], object], blocked: Blocked) -> None:
-    """Do the work in a thread while this one trains."""
+class _StoppedError(Exception):
+    """Ends a save in another thread, at its next file."""
+
+
+def _beside(work: Callable[..., object], blocked: Blocked, progress: Progress | None) -> None:
+    """Do the work in a thread while this one trains; Ctrl-C here ends it there."""
+    stop = threading.Event()
+
+    def landed(done: int, total: int, key: str) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        if progress is not None:
+            progress(done, total, key)
+
     with ThreadPoolExecutor(1, thread_name_prefix="checkpoint") as pool:
-        running = pool.submit(work)
-        training_while(lambda: not running.done(), blocked)
+        running = pool.submit(partial(work, progress=landed))
+        try:
+            training_while(lambda: not running.done(), blocked)
+        finally:
+            stop.set()
         running.result()

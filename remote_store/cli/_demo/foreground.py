@@ -31,12 +31,10 @@ class Blocked:
         self.total += late
         self.ticks += 1
 
-    def add(self, other: Blocked) -> None:
-        """Take in another stretch."""
-        self.longest = max(self.longest, other.longest)
-        self.total += other.total
-        self.ticks += other.ticks
-        self.running += other.running
+    @property
+    def percent(self) -> float:
+        """The share of its time that the foreground was late, in percent."""
+        return 100 * self.total / self.running if self.running else 0.0
 
 
 async def training(blocked: Blocked) -> None:

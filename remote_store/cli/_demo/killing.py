@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -34,8 +35,10 @@ def kill_half_way(face: str, concurrency: int, source: Source, url: str) -> Kill
         "stop_after": max(1, len(source.sizes) // 2),
     }
     # A session of its own: Ctrl-C is for the parent, which kills the child in any case.
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603  # this interpreter, with a module of ours
         [sys.executable, "-m", f"{__package__}.victim"],
+        # It leaves its temporary folder behind, as the killed do: here it goes with the demo's.
+        env={**os.environ, "TMPDIR": str(source.workspace.parent)},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     with child:

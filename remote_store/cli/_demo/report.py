@@ -106,7 +106,7 @@ class TerminalReport(Report):
             task = bars.add_task(what, total=result.bytes, files=0)
             files = 0
 
-            def landed(done: int, total: int, key: str) -> None:
+            def landed(done: int, _total: int, _key: str) -> None:
                 nonlocal files
                 files += 1
                 bars.update(task, completed=done, files=files)
@@ -152,6 +152,8 @@ def _as_json(result: StoryResult) -> dict[str, Any]:
         "restore_mb_per_s": round(result.bytes / 1e6 / result.restore_seconds, 1),
         "blocked_longest_ms": round(result.blocked.longest * 1e3, 3),
         "blocked_total_ms": round(result.blocked.total * 1e3, 3),
+        "blocked_percent": round(result.blocked.percent, 2),
+        "idle_late_percent": round(result.idle.percent, 2),
         "foreground_ticks": result.blocked.ticks,
         "foreground_seconds": round(result.blocked.running, 3),
         "killed_status": result.killed.status if result.killed else None,
@@ -172,17 +174,17 @@ def _rows(results: list[StoryResult]) -> Iterator[tuple[str, list[str]]]:
     yield "bytes", [f"{run['bytes']:,}" for run in shown]
     yield "save, MB/s", [f"{run['save_mb_per_s']:.0f}" for run in shown]
     yield "restore, MB/s", [f"{run['restore_mb_per_s']:.0f}" for run in shown]
-    yield "foreground blocked, longest", [f"{run['blocked_longest_ms']:.1f} ms" for run in shown]
-    yield "foreground blocked, total", [_share(run) for run in shown]
+    yield "blocked, longest", [f"{run['blocked_longest_ms']:.1f} ms" for run in shown]
+    yield "blocked, total", [_share(run) for run in shown]
+    yield "  without a save", [f"{run['idle_late_percent']:.1f} %" for run in shown]
     yield "killed after", [f"{run['killed_after_files']} files" for run in shown]
-    yield "step before the crash", ["named, whole" if run["previous_intact"] else "LOST" for run in shown]
+    yield "step before it", ["named, whole" if run["previous_intact"] else "LOST" for run in shown]
     yield "restored", ["every byte" if not run["differences"] else "DIFFERENT" for run in shown]
     yield "all of it", [f"{run['seconds']:.1f} s" for run in shown]
 
 
 def _share(run: dict[str, Any]) -> str:
-    share = run["blocked_total_ms"] / 10 / run["foreground_seconds"] if run["foreground_seconds"] else 0.0
-    return f"{run['blocked_total_ms']:.0f} ms ({share:.1f} %)"
+    return f"{run['blocked_total_ms']:.0f} ms, {run['blocked_percent']:.1f} %"
 
 
 def _mb(size: int) -> str:

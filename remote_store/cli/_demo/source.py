@@ -78,7 +78,7 @@ class Source:
         try:
             entries = list(os.scandir(folder))
         except OSError:
-            self.unreadable.append(str(folder))
+            self._note_unreadable(prefix)
             return
         for entry in entries:
             reason = _reason_to_skip(entry, skip)
@@ -95,7 +95,11 @@ class Source:
             with open(path, "rb") as file:
                 self.sizes[key] = os.fstat(file.fileno()).st_size
         except OSError:
-            self.unreadable.append(path)
+            self._note_unreadable(key)
+
+    def _note_unreadable(self, key: str) -> None:
+        # By its own name, not by that of the link in the workspace.
+        self.unreadable.append(str(self.folder / key[len(FOLDER) + 1 :]))
 
     def _pack(self, wanted: int) -> None:
         """Write the large file: the folder's files one after the other, again and again, to `wanted` bytes."""

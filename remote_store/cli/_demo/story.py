@@ -18,6 +18,8 @@ from .source import Source
 
 __all__ = ["Story", "StoryResult"]
 
+IDLE_SECONDS = 0.5
+
 
 @dataclass(slots=True)
 class StoryResult:
@@ -30,6 +32,7 @@ class StoryResult:
     restore_seconds: float = 0.0
     seconds: float = 0.0
     blocked: Blocked = field(default_factory=Blocked)
+    idle: Blocked = field(default_factory=Blocked)
     killed: Killed | None = None
     latest_after_kill: str | None = None
     damaged_after_kill: list[str] = field(default_factory=list)
@@ -50,9 +53,7 @@ class StoryResult:
 class Story:
     """The steps, told once for all faces; `home` is a local folder of its own, `store` a URL to save below."""
 
-    def __init__(
-        self, face: Face, source: Source, home: Path, store: str, report: Report, concurrency: int = 8
-    ) -> None:
+    def __init__(self, face: Face, source: Source, home: Path, store: str, report: Report, concurrency: int) -> None:
         self._face = face
         self._source = source
         self._home = home
@@ -68,10 +69,14 @@ class Story:
         began = time.perf_counter()
         self._home.mkdir(parents=True)
         try:
+            # How late a tick is on this machine with nothing to disturb it: what the other figure is to be held against.
+            self._face.idle(IDLE_SECONDS, self._result.idle)
             self._save(1)
             self._crash(2)
             self._look(1, 2)
+            self._face.remove(self._url, "step-2")
             self._save(3)
+            self._face.remove(self._url, "step-1")
             self._restore()
         finally:
             self._face.remove(self._store, self._folder)

@@ -24,7 +24,7 @@ def main() -> None:
     source = Source.again(Path(order["workspace"]), order["keys"])
     landed = 0
 
-    def progress(done: int, total: int, key: str) -> None:
+    def progress(_done: int, _total: int, _key: str) -> None:
         nonlocal landed
         landed += 1
         if landed == order["stop_after"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._core.capability import Capability
-from ..._core.errors import DirectoryNotEmpty, InvalidPath, NotFound
+from ..._core.errors import CapabilityNotSupported, DirectoryNotEmpty, InvalidPath, NotFound
 from ..asserting import equal, raises
 from ..case import Case
 from ..registry import check
@@ -135,3 +135,15 @@ async def look_alike_files_survive(case: Case) -> None:
         await case.put(key)
     await case.backend.delete("file")
     await case.holds(kept)
+
+
+@check("DECISIONS 23", needs={DELETE, WRITE})
+async def leftovers_are_no_files(case: Case) -> None:
+    """`abort_uploads` never touches a file that can be read, or is refused by CapabilityNotSupported."""
+    await case.put("folder/file")
+    try:
+        removed = await case.backend.abort_uploads(0)
+    except CapabilityNotSupported:
+        return
+    equal(removed, 0, "leftovers in a store where every write has ended")
+    await case.holds({"folder/file": b"content"})

@@ -112,3 +112,36 @@ async def memory_that_cannot_be_filled_is_refused(case: Case) -> None:
         await case.backend.read_into("file", anything(b"1234"))
     with raises(ValueError, when="a negative start"):
         await case.backend.read_into("file", bytearray(4), -1)
+
+
+class _Index:
+    """An integer of another kind, as numpy has them."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def __index__(self) -> int:
+        return self._value
+
+
+@check("DECISIONS 15", needs={READ})
+async def any_integer_is_an_offset(case: Case) -> None:
+    """What has `__index__` counts as an integer; a float or a str raises TypeError or ValueError."""
+    await case.put("file", DATA)
+    found = await case.backend.read_ranges("file", [(anything(_Index(2)), anything(_Index(5)))])
+    equal(found, [DATA[2:5]], "a range of other integers")
+    buffer = bytearray(3)
+    await case.backend.read_into("file", buffer, anything(_Index(7)))
+    equal(bytes(buffer), DATA[7:10], "bytes from another integer")
+    for wrong in ((0.0, 5.0), ("0", "5"), (0,), None, 5):
+        with raises((TypeError, ValueError), when=f"range {wrong!r}"):
+            await case.backend.read_ranges("file", [anything(wrong)])
+
+
+@check("DECISIONS 15", needs={READ})
+async def many_ranges_are_served(case: Case) -> None:
+    """Ten thousand ranges of one file, shuffled, come back in the order given."""
+    await case.put("file", DATA)
+    wanted = [(number * 37 % 90, number * 37 % 90 + number % 10) for number in range(10_000)]
+    found = await case.backend.read_ranges("file", wanted)
+    assert found == [DATA[start:stop] for start, stop in wanted], "some range is not the file's"

@@ -9,7 +9,7 @@ from ..._core.capability import Capability
 from ..._core.errors import AlreadyExists, CapabilityNotSupported, InvalidPath, NotFound
 from ..._core.keys import RemotePath
 from ..._store._async.store import AsyncStore
-from ..asserting import equal, raises
+from ..asserting import anything, equal, raises
 from ..case import Case, drain, listed
 from ..registry import check
 
@@ -207,3 +207,27 @@ async def a_store_tells_what_is_supported(case: Case) -> None:
         equal(store.supports(capability), case.has(capability), f"supports({capability.name})")
     await store.ping()
     equal(await store.exists("missing"), False, "exists")
+
+
+@check("DECISIONS 10", needs={READ, WRITE, LIST})
+async def what_is_no_path_is_refused(case: Case) -> None:
+    """A store refuses NUL, lone surrogates and segments over 255 bytes by InvalidPath, what is no str by TypeError."""
+    store = case.store("root")
+    for path in ("a\0b", "lone\ud800", "n" * 256, "a/" + "é" * 128, "/", "//", "./", "\\"):
+        for call in (store.read_bytes, store.delete if case.has(Capability.DELETE) else store.read_text):
+            with raises(InvalidPath, when=ascii(path)):
+                await call(path)
+        with raises(InvalidPath, when=ascii(path)):
+            await store.write(path, b"content")
+    for wrong in (None, 5, b"bytes", ["a"]):
+        with raises(TypeError, when=f"path {wrong!r}"):
+            await store.write(anything(wrong), b"content")
+    await case.holds({})
+
+
+@check("B1", 24, needs={READ, WRITE})
+async def paths_may_be_remote_paths(case: Case) -> None:
+    """A store takes a RemotePath, as listings give it, wherever it takes a str."""
+    store = case.store("root")
+    await store.write(anything(RemotePath("a/b")), b"content")
+    equal(await store.read_bytes(anything(RemotePath("a") / "b")), b"content", "content")
