@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from fnmatch import fnmatch
 from typing import Any
 
 from .._core.condition import condition_of
 from .._core.errors import InvalidPath, NotFound
-from .._core.keys import RemotePath
-from .._core.models import UNKNOWN_TIME, FileInfo, FolderInfo, PathEntry, WriteResult, rebased
+from .._core.models import UNKNOWN_TIME, FileInfo, PathEntry, WriteResult, rebased
 
 __all__ = [
-    "FolderTotals",
     "checked_depth",
     "entry_filter",
     "folder_missing",
@@ -84,23 +81,3 @@ def folder_missing(path: str, is_file: bool, backend: str) -> Exception:
     if is_file:
         return InvalidPath(f"Path is a file, not a folder: {path}", path=path, backend=backend)
     return NotFound(f"Folder not found: {path}", path=path, backend=backend)
-
-
-class FolderTotals:
-    """Adds files up to a `FolderInfo`."""
-
-    def __init__(self) -> None:
-        self._files = self._bytes = 0
-        self._latest: datetime | None = None
-
-    def add(self, info: FileInfo) -> None:
-        """Count one file."""
-        self._files += 1
-        self._bytes += info.size
-        moment = info.modified_at
-        if moment != UNKNOWN_TIME and (self._latest is None or moment > self._latest):
-            self._latest = moment
-
-    def info(self, path: RemotePath) -> FolderInfo:
-        """Return the totals of the folder `path`."""
-        return FolderInfo(path, self._files, self._bytes, self._latest)

@@ -17,6 +17,11 @@ __all__ = ["AsyncProxyStore"]
 T = TypeVar("T")
 
 
+def given(if_match: str | None) -> dict[str, str]:
+    """Return `if_match` as a keyword only if there is one: stores from before it don't take it (DECISIONS 8)."""
+    return {} if if_match is None else {"if_match": if_match}
+
+
 class AsyncProxyStore(ProxyFace, AsyncStore):
     """A store that hands every call on to `inner`. Subclasses override what they change.
 
@@ -27,9 +32,10 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
 
     def __init__(self, inner: AsyncStore) -> None:
         self._inner = inner
-        self._backend = inner._backend
-        self._root = inner._root
-        self._owns_backend = inner._owns_backend
+        # What people's subclasses read of a store (CONTRACT 160); a double made from the class alone has none of it.
+        for name in ("_backend", "_root", "_owns_backend"):
+            if hasattr(inner, name):
+                setattr(self, name, getattr(inner, name))
 
     @property
     def inner(self) -> AsyncStore:
@@ -67,7 +73,8 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
     ) -> WriteResult:
-        return await self._inner.write(path, content, overwrite=overwrite, metadata=metadata, if_match=if_match)
+        options = given(if_match)
+        return await self._inner.write(path, content, overwrite=overwrite, metadata=metadata, **options)
 
     async def write_text(
         self,
@@ -79,8 +86,9 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
     ) -> WriteResult:
+        options = given(if_match)
         return await self._inner.write_text(
-            path, text, encoding=encoding, overwrite=overwrite, metadata=metadata, if_match=if_match
+            path, text, encoding=encoding, overwrite=overwrite, metadata=metadata, **options
         )
 
     async def write_atomic(
@@ -92,7 +100,8 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
     ) -> WriteResult:
-        return await self._inner.write_atomic(path, content, overwrite=overwrite, metadata=metadata, if_match=if_match)
+        options = given(if_match)
+        return await self._inner.write_atomic(path, content, overwrite=overwrite, metadata=metadata, **options)
 
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractAsyncContextManager[Any]:
         return self._inner.open_atomic(path, overwrite=overwrite)

@@ -18,6 +18,11 @@ __all__ = ["ProxyStore"]
 T = TypeVar("T")
 
 
+def given(if_match: str | None) -> dict[str, str]:
+    """Return `if_match` as a keyword only if there is one: stores from before it don't take it (DECISIONS 8)."""
+    return {} if if_match is None else {"if_match": if_match}
+
+
 class ProxyStore(ProxyFace, Store):
     """A store that hands every call on to `inner`. Subclasses override what they change.
 
@@ -28,9 +33,10 @@ class ProxyStore(ProxyFace, Store):
 
     def __init__(self, inner: Store) -> None:
         self._inner = inner
-        self._backend = inner._backend
-        self._root = inner._root
-        self._owns_backend = inner._owns_backend
+        # What people's subclasses read of a store (CONTRACT 160); a double made from the class alone has none of it.
+        for name in ("_backend", "_root", "_owns_backend"):
+            if hasattr(inner, name):
+                setattr(self, name, getattr(inner, name))
 
     @property
     def inner(self) -> Store:
@@ -68,7 +74,8 @@ class ProxyStore(ProxyFace, Store):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
     ) -> WriteResult:
-        return self._inner.write(path, content, overwrite=overwrite, metadata=metadata, if_match=if_match)
+        options = given(if_match)
+        return self._inner.write(path, content, overwrite=overwrite, metadata=metadata, **options)
 
     def write_text(
         self,
@@ -80,8 +87,9 @@ class ProxyStore(ProxyFace, Store):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
     ) -> WriteResult:
+        options = given(if_match)
         return self._inner.write_text(
-            path, text, encoding=encoding, overwrite=overwrite, metadata=metadata, if_match=if_match
+            path, text, encoding=encoding, overwrite=overwrite, metadata=metadata, **options
         )
 
     def write_atomic(
@@ -93,7 +101,8 @@ class ProxyStore(ProxyFace, Store):
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
     ) -> WriteResult:
-        return self._inner.write_atomic(path, content, overwrite=overwrite, metadata=metadata, if_match=if_match)
+        options = given(if_match)
+        return self._inner.write_atomic(path, content, overwrite=overwrite, metadata=metadata, **options)
 
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[Any]:
         return self._inner.open_atomic(path, overwrite=overwrite)

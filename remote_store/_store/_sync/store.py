@@ -17,8 +17,9 @@ from ..._core.keys import RemotePath, file_key, folder_key, join, normalize
 from ..._core.metadata import checked_metadata
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult, cut, rebased
 from ..._core.seconds import checked_seconds
+from ..._core.totals import FolderTotals
 from ..log import called, completed
-from ..rules import FolderTotals, checked_depth, entry_filter, folder_missing, glob_escape, head_of, write_options
+from ..rules import checked_depth, entry_filter, folder_missing, glob_escape, head_of, write_options
 from .pairs import ReadStream, StoreFace, adopt, default, mapped, open_stream, subfolders
 
 __all__ = ["Store"]

@@ -154,14 +154,14 @@ class AsyncLocalBackend(AsyncBackend):
 
     async def _stream(self, staged: Staged, path: str, source: AsyncContent) -> WriteResult:
         try:
-            await in_thread(self._files.step, path, staged.begin)
+            await in_thread(lambda: self._files.step(path, staged.begin))
             size = 0
             while batch := await source.batch(BATCH):
                 size += await in_thread(self._files.step, path, staged.write, batch)
             return await in_thread(self._files.finish, staged, path, size)
         except BaseException:
             with anyio.move_on_after(ABORT_SECONDS, shield=True):
-                await in_thread(self._files.step, path, staged.abort)
+                await in_thread(lambda: self._files.step(path, staged.abort))
             raise
 
     async def write_atomic(
