@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml
 	test -n "$$found" || { echo "No Python >= 3.11 with venv found; say which: make venv PYTHON=/path/to/python" >&2; exit 1; }; \
 	test -x $(BIN)/python || "$$found" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,trio]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,trio,s3]' --group dev
 	@touch $(STAMP)
 
 demo: venv ## checkpoint a real folder under asyncio, trio and the sync face, with a crash in the middle

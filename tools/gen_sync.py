@@ -57,7 +57,7 @@ WORDS = {
     "async ": "",
     "await ": "",
 }
-TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "LoopTwin"}
+TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "FlatTwin"}
 """Backend folder -> the bridge class its sync twin stands on."""
 
 

@@ -265,7 +265,10 @@ class AsyncBackendSyncAdapter(Backend):
         Other handles are bound to the private event loop: CapabilityNotSupported.
         """
         if isinstance(self._async_backend, _SyncSafeHandleProvider):
-            return self._async_backend.sync_safe_unwrap(type_hint)
+            try:
+                return self._async_backend.sync_safe_unwrap(type_hint)
+            except CapabilityNotSupported:
+                pass  # it has another one; the error below names this adapter
         raise CapabilityNotSupported(
             f"{self._owner} of backend '{self.name}' does not expose native handle of type {type_hint.__name__}: "
             "it would be bound to a private event loop",

@@ -17,7 +17,7 @@ from .refusal import refuse_target
 from .seeking import SeekingStream
 from .to_sync import AsyncBackendSyncAdapter
 
-__all__ = ["BlockingTwin", "LoopTwin", "original_of"]
+__all__ = ["BlockingTwin", "FlatTwin", "LoopTwin", "original_of"]
 
 T = TypeVar("T")
 
@@ -96,6 +96,12 @@ class LoopTwin(AsyncBackendSyncAdapter):
 
     def __repr__(self) -> str:
         return _repr(self)
+
+
+class FlatTwin(LoopTwin):
+    """Base of the sync twins of object stores, where a file may have keys below it."""
+
+    _has_folders = False
 
 
 class BlockingTwin(AsyncBackendSyncAdapter):

@@ -139,7 +139,9 @@ def _url_plan(text: str, options: dict[str, Any], face: Face) -> _Plan:
     _refuse_tilde(parsed)
     what = type_for_scheme(parsed.scheme)
     located, folder = _located(parsed, what, face)
-    settings = {name: Resolved(value, "argument", "URL") for name, value in (located | parsed.options).items()}
+    aliases = _ALIASES.get(parsed.scheme, {})
+    asked = {aliases.get(name, name): value for name, value in parsed.options.items()}
+    settings = {name: Resolved(value, "argument", "URL") for name, value in (located | asked).items()}
     settings |= {name: Resolved(value, "argument", name) for name, value in options.items()}
     for name in located:
         if name in parsed.options or name in options:
@@ -147,6 +149,10 @@ def _url_plan(text: str, options: dict[str, Any], face: Face) -> _Plan:
     inner = _folder(settings.pop("root_path", None))
     shared = parsed.container or None if parsed.scheme == "memory" else None
     return _Plan(what, settings, join(folder, inner) if inner else folder, shared)
+
+
+_ALIASES = {"s3": {"endpoint": "endpoint_url", "region": "region_name", "anon": "anonymous"}}
+"""Short names that URLs have for a backend's parameters (CONVENTIONS, URLs)."""
 
 
 def _refuse_tilde(parsed: ParsedUrl) -> None:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .local.sync import LocalBackend as LocalBackend
     from .memory.sync import MemoryBackend as MemoryBackend
+    from .s3.sync import S3Backend as S3Backend
 
 _WHERE = {
     "LocalBackend": "remote_store.backends.local.sync",
     "MemoryBackend": "remote_store.backends.memory.sync",
+    "S3Backend": "remote_store.backends.s3.sync",
 }
 """Each public name with the module that defines it."""
 
-_NEEDS: dict[str, tuple[str, str]] = {}
+_NEEDS: dict[str, tuple[str, str]] = {"S3Backend": ("aiobotocore", "s3")}
 """Names that need another distribution: the module to look for, and the extra that installs it."""
 
 

@@ -59,7 +59,11 @@ def test_the_top_has_the_names_of_the_contract() -> None:
 def test_aio_has_the_names_of_the_contract() -> None:
     """CONTRACT A7."""
     assert set(remote_store.aio.__all__) == AIO
-    assert set(import_module("remote_store.aio.backends").__all__) == {"AsyncLocalBackend", "AsyncMemoryBackend"}
+    assert set(import_module("remote_store.aio.backends").__all__) == {
+        "AsyncLocalBackend",
+        "AsyncMemoryBackend",
+        "AsyncS3Backend",
+    }
     assert inspect.iscoroutinefunction(import_module("remote_store.aio.ext.write").write_with_hash)
 
 

@@ -238,7 +238,8 @@ def test_the_store_owns_its_backend(remote: None) -> None:
 BAD: list[Any] = [
     ("memroy://x", "Unknown URL scheme 'memroy'. Did you mean 'memory'? "),
     ("gopher://x/y", "entry-point group 'remote_store.backends'"),
-    ("s3://bucket/key", "pip install 'remote-store-aio[s3]'"),
+    ("s3://bucket/key?region_nmae=eu", "Unknown option 'region_nmae'. Did you mean 'region_name'?"),
+    ("s3://bucket/key?endpoint=http://u:p@host", "user or password"),
     ("az://container/key", "pip install 'remote-store-aio[azure]'"),
     ("abfss://cont@account.dfs.core.windows.net/p", "pip install 'remote-store-aio[azure]'"),
     ("sftp://me@host/p", "pip install 'remote-store-aio[sftp]'"),

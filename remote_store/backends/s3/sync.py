@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 from ..._core.retry import RetryPolicy
 from ..._core.secret import Secret
-from ..._bridge.twins import LoopTwin
+from ..._bridge.twins import FlatTwin
 from .backend import TWIN_CAPABILITIES, AsyncS3Backend
 
 __all__ = ["S3Backend"]
 
 
-class S3Backend(LoopTwin):
+class S3Backend(FlatTwin):
     """Files as objects of the S3 bucket `bucket`, on AWS or on a server with `endpoint_url`.
 
     Credentials: `key`, `secret` and `token`, else those of `profile`, else botocore's whole chain, refreshed while
