@@ -21,7 +21,8 @@ class Fault(Exception):
 
     `code` is the service's word (or our own for what happened below it), `status` the HTTP status, 0 for none.
     `may_retry`: it may pass. `maybe_done`: the request may have been carried out although it failed.
-    `pause`: seconds that the service asks to wait. `verb` is the request's name.
+    `pause`: seconds that the service asks to wait. `stale`: the connection was closed before any answer, as pooled
+    ones are after a rest. `verb` is the request's name.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Fault(Exception):
         may_retry: bool = False,
         maybe_done: bool = False,
         pause: float | None = None,
+        stale: bool = False,
     ) -> None:
         super().__init__(text)
         self.code = code
@@ -43,6 +45,7 @@ class Fault(Exception):
         self.may_retry = may_retry
         self.maybe_done = maybe_done
         self.pause = pause
+        self.stale = stale
         self.attempts = 1
 
 
@@ -104,6 +107,7 @@ class Retrier:
         """
         end = self.deadline() if deadline is None else deadline
         number = 0
+        fresh = True
         while True:
             number += 1
             try:
@@ -115,6 +119,11 @@ class Retrier:
                 fault.attempts = number
                 if on_fault is not None:
                     on_fault(fault)
+                if fault.stale and fresh and anyio.current_time() < end:
+                    # At once on another connection, and not counted: the peer has only tidied up.
+                    fresh = False
+                    number -= 1
+                    continue
                 pause = self._pause(fault, number, end)
                 if pause is None:
                     raise

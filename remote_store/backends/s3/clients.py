@@ -18,6 +18,7 @@ from ..._contract.threads import in_thread
 from ..._http.budget import ByteBudget
 from .config import S3Config
 from .errors import fault_of
+from .on_aiohttp import OneTrySession
 
 __all__ = ["Clients", "Connection"]
 
@@ -99,8 +100,7 @@ async def _entered(stack: AsyncExitStack, config: S3Config) -> Any:
         # Under TLS a checksum of our own protects the bytes; hashing them again to sign them costs 0.7 CPU-s/GiB.
         settings["s3"].setdefault("payload_signing_enabled", False)
     try:
-        if _on_trio():
-            settings |= _for_trio(settings["read_timeout"])
+        settings |= _for_trio(settings["read_timeout"]) if _on_trio() else {"http_session_cls": OneTrySession}
         session = await in_thread(_session, config)
         creator = session.create_client("s3", **arguments, config=AioConfig(**settings))
         return await stack.enter_async_context(creator)
@@ -123,7 +123,7 @@ def _for_trio(read_timeout: float) -> dict[str, Any]:
     """
     if find_spec("httpx2") is None:
         raise ImportError("S3 on trio needs httpx2: pip install 'remote-store-aio[s3,trio]'")
-    from .httpx import TidyHttpxSession
+    from .on_httpx import TidyHttpxSession
 
     return {
         "http_session_cls": TidyHttpxSession,

@@ -135,6 +135,16 @@ def fault_of(error: Exception, verb: str) -> Fault:
         return Fault("ParamValidation", " ".join(str(error).split()), verb=verb)
     if isinstance(error, ResponseParserError):
         return Fault("Unexpected", "the answer is no XML document", verb=verb, may_retry=True, maybe_done=True)
+    below = _of_transport(error, verb)
+    if below is not None:
+        return below
+    if isinstance(error, (sdk.BotoCoreError, ValueError)):
+        return Fault("InvalidConfig", " ".join(str(error).split()), verb=verb)
+    raise error  # a mistake in the program is not the service's
+
+
+def _of_transport(error: Exception, verb: str) -> Fault | None:
+    """Return the fault of a connection that failed, None for any other exception."""
     if isinstance(error, sdk.ConnectTimeoutError):
         return Fault("Timeout", "no connection in time", verb=verb, may_retry=True)
     if isinstance(error, (sdk.ReadTimeoutError, TimeoutError)) or _named(error, "Timeout"):
@@ -143,11 +153,11 @@ def fault_of(error: Exception, verb: str) -> Fault:
         return Fault(
             "Unreachable", _cause_text(error), verb=verb, may_retry=True, maybe_done=not _never_connected(error)
         )
+    if _closed_early(error):
+        return Fault("Unreachable", _cause_text(error), verb=verb, may_retry=True, maybe_done=True, stale=True)
     if isinstance(error, (sdk.HTTPClientError, sdk.IncompleteReadError, OSError)) or _of_http_library(error):
         return Fault("Unreachable", _cause_text(error), verb=verb, may_retry=True, maybe_done=True)
-    if isinstance(error, (sdk.BotoCoreError, ValueError)):
-        return Fault("InvalidConfig", " ".join(str(error).split()), verb=verb)
-    raise error  # a mistake in the program is not the service's
+    return None
 
 
 def unexpected(text: str, verb: str, *, maybe_done: bool = False) -> Fault:
@@ -196,6 +206,14 @@ def _cause_text(error: Exception) -> str:
     inner = getattr(error, "kwargs", {}).get("error") or error
     text = " ".join(str(inner).split())[:200]
     return f"{type(inner).__name__}: {text}" if text else type(inner).__name__
+
+
+def _closed_early(error: Exception) -> bool:
+    """Whether the connection was closed before the first byte of an answer."""
+    inner = getattr(error, "kwargs", {}).get("error")
+    if isinstance(inner, aiohttp.ServerDisconnectedError):
+        return True
+    return _named(inner, "RemoteProtocolError") and "without sending a response" in str(inner)
 
 
 def _never_connected(error: Exception) -> bool:

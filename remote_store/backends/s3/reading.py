@@ -76,7 +76,8 @@ class Reader:
         pieces: list[bytes] = []
         for attempt in (1, 2):
             download = await self.open(wanted)
-            pieces = await self._all(wanted, download)
+            with translated(wanted.place):
+                pieces = await self._all(wanted, download)
             if self._sound(download, pieces):
                 break
             if attempt == 2:
