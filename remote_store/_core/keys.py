@@ -90,8 +90,10 @@ def file_key(raw: str) -> str:
 
 
 def folder_key(raw: str) -> str:
-    """Return the key of a folder-shaped argument, where `""` and `"."` mean the root (CONTRACT 24)."""
+    """Return the key of a folder-shaped argument, where `""`, `"."` and `RemotePath.ROOT` mean the root (CONTRACT 24)."""
     if raw == "" or raw == ".":
+        return ""
+    if raw is RemotePath.ROOT:  # type: ignore[comparison-overlap]  # `normalize` takes a RemotePath too
         return ""
     return file_key(raw)
 
