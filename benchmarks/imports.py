@@ -27,7 +27,7 @@ CODE = "import time; w, c = time.perf_counter(), time.process_time()\n{}\nprint(
 def run(setting: Setting) -> list[Section]:
     """Return the table: medians over fresh interpreters, which take turns."""
     result = Race()
-    for number in range(setting.rounds(7, 31) + 1):
+    for number in range(setting.rounds(4, 31) + 1):
         for name, statement in STATEMENTS.items():
             done = subprocess.run(
                 [sys.executable, "-c", CODE.format(statement)], capture_output=True, text=True, check=True

@@ -49,7 +49,7 @@ async def _blocking(setting: Setting) -> Section:
     for label, (name, kind) in found.items():
         if not peers.missing(name):
             contenders.append(Contender(label, each(kind(root).scan)))
-    result = await race(contenders, same(["many/files"]), setting.rounds(15, 60))
+    result = await race(contenders, same(["many/files"]), setting.rounds(8, 60))
     return section(
         "10,000 entries, blocking", result, SCAN, _goal(OURS), list(peers.missing("fsspec", "obstore").values())
     )
@@ -71,5 +71,5 @@ async def _with_loop(setting: Setting, loop: str) -> Section:
     ]
     if loop == "asyncio" and not setting.quick:  # a hop for each entry takes a second or more: once is enough
         contenders.append(Contender("anyio.Path", each_async(peers.AnyioPath(root).scan)))
-    result = await race(contenders, same(["many/files"]), setting.rounds(5, 20))
+    result = await race(contenders, same(["many/files"]), setting.rounds(4, 20))
     return section(f"10,000 entries, {loop}", result, SCAN, _goal(OURS_ASYNC))

@@ -90,7 +90,7 @@ def blocking(setting: Setting, operation: str) -> Section:
     clean = setting.remove if operation == "write" else None
     paths = fresh(FOLDER, COUNT) if operation == "write" else same(_existing(setting))
     contenders = [Contender(name, each(call), clean=clean) for name, call in calls.items()]
-    result = without_loop(race(contenders, paths, setting.rounds(40, 300)))
+    result = without_loop(race(contenders, paths, setting.rounds(20, 300)))
     goals = {"write": {OURS: SYNC_GOAL}, "replace": {OURS: SYNC_GOAL}, "read": {OURS: READ_GOAL}}.get(operation, {})
     titles = {"write": "write a new file", "replace": "replace a file", "read": "read", "exists": "exists"}
     notes = list(peers.missing("fsspec", "obstore").values())
@@ -114,7 +114,7 @@ async def with_loop(setting: Setting, operation: str, loop: str) -> Section:
         Contender(OURS_ASYNC, each_async(ours), clean=clean),
         *(Contender(name, each_async(call), clean=clean) for name, call in _async_peers(root, operation, loop).items()),
     ]
-    result = await race(contenders, paths, setting.rounds(20, 120))
+    result = await race(contenders, paths, setting.rounds(10, 120))
     notes = (
         list(peers.missing("aiofiles", "obstore").values())
         if loop == "asyncio"

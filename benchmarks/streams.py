@@ -34,7 +34,7 @@ KEY = "stream.bin"
 def run(setting: Setting) -> list[Section]:
     """Return a table for reading and one for writing."""
     setting.folder("small")
-    size = (256 if setting.quick else 1024) * 1024 * 1024
+    size = (128 if setting.quick else 1024) * 1024 * 1024
     tables = []
     for operation in ("read", "write"):
         with open(os.path.join(setting.root, KEY), "wb") as file:
@@ -47,7 +47,7 @@ def run(setting: Setting) -> list[Section]:
 def _race(setting: Setting, operation: str, size: int) -> Section:
     names = [name for name in CONTENDERS if not peers.missing(LIBRARY.get(name, "anyio"))]
     result, memory = Race(), {name: [] for name in names}  # type: ignore[var-annotated]
-    for number in range(setting.rounds(4, 9) + 1):
+    for number in range(setting.rounds(2, 9) + 1):
         for name in names:
             figures = _measured(setting, name, operation, size)
             if number:

@@ -64,5 +64,5 @@ def _race(setting: Setting, pool: ThreadPoolExecutor, operation: str) -> Section
         paths = same(keys)
     clean = setting.remove if writing else None
     contenders = [Contender(label, _shared(pool, call), clean=clean) for label, call in calls.items()]
-    result = without_loop(race(contenders, paths, setting.rounds(10, 60)))
+    result = without_loop(race(contenders, paths, setting.rounds(5, 60)))
     return section(f"4 KiB, 8 threads on one Store: {operation}", result, "os calls, guarded walk", {})

@@ -90,8 +90,8 @@ def file_key(raw: str) -> str:
 
 
 def folder_key(raw: str) -> str:
-    """Return the key of a folder-shaped argument, where `""` and `"."` mean the root (CONTRACT 24)."""
-    if raw == "" or raw == ".":
+    """Return the key of a folder-shaped argument, where `""`, `"."` and `RemotePath.ROOT` mean the root (CONTRACT 24)."""
+    if raw == "" or raw == "." or raw is _any_root:
         return ""
     return file_key(raw)
 
@@ -217,6 +217,7 @@ _set_text: Callable[[RemotePath, str], None] = RemotePath.__dict__["_text"].__se
 _root = _new(RemotePath)
 _set_text(_root, ".")
 RemotePath.ROOT = _root
+_any_root: object = _root  # of a type that a str may be compared with
 
 PathLike: TypeAlias = str | RemotePath
 """What file-shaped arguments take."""

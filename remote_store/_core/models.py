@@ -193,12 +193,14 @@ class WriteResult:
     @classmethod
     def native(cls, path: RemotePath, size: int, etag: str, last_modified: datetime) -> WriteResult:
         """Build a backend's answer to a write, in half the time of a frozen dataclass's own way."""
-        result = object.__new__(cls)
-        vars(result).update(
-            path=path, size=size, source="native", digest=None, etag=etag, version_id=None,
-            last_modified=last_modified, metadata=None,
-        )  # fmt: skip
+        result: WriteResult = object.__new__(cls)
+        state = {"path": path, "size": size, "source": "native", "digest": None, "etag": etag, "version_id": None,
+                 "last_modified": last_modified, "metadata": None}  # fmt: skip
+        _set_result_state(result, state)
         return result
+
+
+_set_result_state: Callable[[WriteResult, dict[str, object]], None] = WriteResult.__dict__["__dict__"].__set__
 
 
 @dataclass(frozen=True)

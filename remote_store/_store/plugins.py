@@ -87,8 +87,8 @@ BUILT_IN = {
     "s3-pyarrow": _ours("s3_pyarrow", "S3PyArrowBackend", extra="arrow", needs=("pyarrow",)),
     "sftp": _ours("sftp", "SFTPBackend", schemes=("sftp", "ssh"), extra="sftp", needs=("asyncssh",)),
     "azure": _ours("azure", "AzureBackend", schemes=("az", "abfs", "abfss"), extra="azure", needs=("azure.storage",)),
-    "sql-blob": _ours("sql", "SQLBlobBackend", extra="sql", needs=("sqlalchemy",)),
-    "sql-query": _ours("sql", "SQLQueryBackend", extra="sql", needs=("sqlalchemy",)),
+    "sql-blob": _ours("sql", "SQLBlobBackend", needs=("sqlalchemy",)),
+    "sql-query": _ours("sql", "SQLQueryBackend", needs=("sqlalchemy",)),
 }
 """By type name (CONTRACT 120); a later version builds those whose module is not there yet."""
 

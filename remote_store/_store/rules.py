@@ -14,6 +14,7 @@ __all__ = [
     "checked_depth",
     "entry_filter",
     "folder_missing",
+    "given",
     "glob_escape",
     "head_of",
     "write_options",
@@ -55,6 +56,11 @@ def entry_filter(root: str, folder: str, pattern: str | None, max_depth: int | N
         return rebased(entry, root)
 
     return keep
+
+
+def given(if_match: str | None) -> dict[str, str]:
+    """Return `if_match` as a keyword only if there is one: stores from before it don't take it (DECISIONS 8)."""
+    return {} if if_match is None else {"if_match": if_match}
 
 
 def glob_escape(key: str) -> str:

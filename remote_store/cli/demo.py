@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 import shutil
+import sys
 import sysconfig
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ import typer
 from .._core.errors import InvalidConfig
 from .._core.urls import parse_url
 from .._store.opening import open_store
-from ._demo.faces import faces
+from ._demo.faces import Face, faces
 from ._demo.report import Report, shown
 from ._demo.source import MIB, Source
 from ._demo.story import Story, StoryResult
@@ -65,27 +67,36 @@ def demo(
     checked_store(store)
     folder = checked_folder(path)
     skip = STANDARD_LIBRARY_SKIPS if path is None else frozenset()
+    ways = [faces(each.value, concurrency) for each in mode or _installed()]
     with shown(as_json=as_json) as report:
         base = Path(tempfile.mkdtemp(prefix="remote-store-demo-"))
         try:
-            return _run(report, base, folder, skip, store, mode or list(Mode), packed_mib, concurrency)
+            return _run(report, base, folder, skip, store, ways, packed_mib, concurrency)
         finally:
             shutil.rmtree(base, ignore_errors=True)
 
 
 def _run(
-    report: Report, base: Path, folder: Path, skip: frozenset[str], store: str | None, modes: list[Mode],
+    report: Report, base: Path, folder: Path, skip: frozenset[str], store: str | None, ways: list[Face],
     packed_mib: int, concurrency: int,
 ) -> int:  # fmt: skip
     source = Source.prepare(folder, base / "workspace", skip=skip, packed_bytes=packed_mib * MIB)
     report.source(source)
     results: list[StoryResult] = []
-    for mode in modes:
-        face = faces(mode.value, concurrency)
-        story = Story(face, source, base / mode.value, store or str(base / mode.value / "store"), report, concurrency)
+    for face in ways:
+        home = base / face.name
+        story = Story(face, source, home, store or str(home / "store"), report, concurrency)
         results.append(story.run())
     report.results(source, results)
     return OK if not source.unreadable and all(result.ok for result in results) else FAILED
+
+
+def _installed() -> list[Mode]:
+    """Return all ways that can be gone here; trio is an extra of its own."""
+    if find_spec("trio") is not None:
+        return list(Mode)
+    print("left out: trio; pip install 'remote-store-aio[trio]'", file=sys.stderr)
+    return [Mode.asyncio, Mode.sync]
 
 
 def checked_folder(path: Path | None) -> Path:

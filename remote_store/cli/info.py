@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .._store.info import InfoResult, info
+from .._store.plugins import BUILT_IN
 from .exits import OK, reported
 
 __all__ = ["show_info"]
@@ -30,7 +31,10 @@ def _text(found: InfoResult) -> str:
             continue
         lines += ["", title]
         for name, entry in sorted(entries.items()):
-            lines.append(f"  {name:<12} {_state(entry['available'], entry['extras'])}")
+            ours = BUILT_IN.get(name) if title == "Backends" else None
+            # An extra can't bring what is still to be written.
+            extra = entry["extras"] if ours is None or ours.built else None
+            lines.append(f"  {name:<12} {_state(entry['available'], extra)}")
     return "\n".join(lines)
 
 

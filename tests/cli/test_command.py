@@ -18,6 +18,7 @@ from remote_store import (
     __version__,
     info,
 )
+from remote_store._store.plugins import BUILT_IN
 from remote_store.checkpoint import CheckpointNotFound
 from remote_store.cli import exits
 from tests.cli.command import Command
@@ -47,9 +48,13 @@ def test_an_unknown_command_is_a_usage_error(command: Command) -> None:
 def test_info_is_what_the_library_says(command: Command) -> None:
     done = command.run("info", "--json")
     assert json.loads(done.stdout) == info()
-    lines = command.run("info").stdout
-    assert "local" in lines
-    assert "pip install 'remote-store-aio[s3]'" in lines or "s3           available" in lines
+    said = dict(line.split(maxsplit=1) for line in command.run("info").stdout.splitlines() if line.startswith("  "))
+    assert said["local"] == "available"
+    for name, ours in BUILT_IN.items():
+        if not ours.built:
+            assert said[name] == "not in this version", "no extra brings what is still to be written"
+        elif not ours.available:
+            assert said[name] == f"missing; pip install 'remote-store-aio[{ours.extra}]'"
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

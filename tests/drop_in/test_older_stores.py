@@ -81,3 +81,31 @@ def test_a_proxy_wraps_a_double_of_the_class() -> None:
     proxy.write("key", b"data")
     double.write.assert_called_once_with("key", b"data", overwrite=False, metadata=None)
     assert proxy.inner is double
+
+
+class Reversed(Store):
+    """A store as an application writes one that encrypts: it overrides reading and writing bytes, and no more."""
+
+    def read_bytes(self, path: str) -> bytes:
+        return super().read_bytes(path)[::-1]
+
+    def write(  # type: ignore[override]
+        self, path: str, content: Any, *, overwrite: bool = False, metadata: Mapping[str, str] | None = None
+    ) -> WriteResult:
+        return super().write(path, content[::-1], overwrite=overwrite, metadata=metadata)
+
+
+def test_text_goes_through_the_bytes_of_a_subclass() -> None:
+    """CONTRACT 39, seeds/003: `read_text` is `read_bytes` decoded, `write_text` is `write` of the encoded text."""
+    store = Reversed(MemoryBackend())
+    store.write_text("a", "abc")
+    assert Store(store._backend).read_bytes("a") == b"cba"
+    assert store.read_text("a") == "abc"
+
+
+@pytest.mark.anyio
+async def test_text_goes_through_the_bytes_of_an_async_subclass() -> None:
+    """CONTRACT 39, seeds/003."""
+    store = AsyncUpper(AsyncMemoryBackend())
+    await store.write_text("a", "x")
+    assert await store.read_text("a") == "X"

@@ -376,7 +376,7 @@ def test_the_store_logs_calls_and_changes(caplog: pytest.LogCaptureFixture) -> N
     assert ("write", "a.txt", "memory") in debugs
     assert ("read_bytes", "a.txt", "memory") in debugs
     assert ("exists", "a.txt", "memory") in debugs
-    changes = ["write", "write_text", "write_atomic", "open_atomic", "copy", "move", "delete", "write", "delete_folder"]
+    changes = ["write", "write", "write_atomic", "open_atomic", "copy", "move", "delete", "write", "delete_folder"]
     assert [op for op, _, _ in infos] == changes
     assert any(each.getMessage().startswith("write path='a.txt'") for each in ours if each.levelno == logging.DEBUG)
     assert all("complete" in each.getMessage() for each in ours if each.levelno == logging.INFO)

@@ -9,17 +9,13 @@ from typing import Any, NoReturn, TypeVar
 from ..._contract._async.content import AnyAsyncContent
 from ..._core.capability import Capability
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from ..rules import given
 from .pairs import ProxyFace, ReadStream
 from .store import AsyncStore
 
 __all__ = ["AsyncProxyStore"]
 
 T = TypeVar("T")
-
-
-def given(if_match: str | None) -> dict[str, str]:
-    """Return `if_match` as a keyword only if there is one: stores from before it don't take it (DECISIONS 8)."""
-    return {} if if_match is None else {"if_match": if_match}
 
 
 class AsyncProxyStore(ProxyFace, AsyncStore):

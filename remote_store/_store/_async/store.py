@@ -18,7 +18,7 @@ from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, W
 from ..._core.seconds import checked_seconds
 from ..._core.totals import FolderTotals
 from ..log import called, completed
-from ..rules import checked_depth, entry_filter, folder_missing, glob_escape, head_of, write_options
+from ..rules import checked_depth, entry_filter, folder_missing, given, glob_escape, head_of, write_options
 from .pairs import ReadStream, StoreFace, adopt, default, mapped, open_stream, subfolders
 
 __all__ = ["AsyncStore"]
@@ -65,8 +65,8 @@ class AsyncStore(StoreFace):
 
         `encoding` and `errors` are those of `bytes.decode`. Raises NotFound, InvalidPath and UnicodeDecodeError.
         """
-        content = await self._backend.read_bytes(self._file("read_text", path, Capability.READ))
-        return str(content, encoding, errors)
+        # By our own method, so that a subclass which changes the bytes changes the text too (CONTRACT 39).
+        return str(await self.read_bytes(path), encoding, errors)
 
     async def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
         """Fill `buffer` with a file's content from offset `start` (bytes) and return the number of bytes.
@@ -124,7 +124,7 @@ class AsyncStore(StoreFace):
     ) -> WriteResult:
         """Write `text` in the given encoding; else as `write`."""
         content = text.encode(encoding)
-        return await self._write("write_text", Capability.WRITE, path, content, overwrite, metadata, if_match)
+        return await self.write(path, content, overwrite=overwrite, metadata=metadata, **given(if_match))
 
     async def write_atomic(
         self,

@@ -158,6 +158,7 @@ class AsyncLocalBackend(AsyncBackend):
             size = 0
             while batch := await source.batch(BATCH):
                 size += await in_thread(self._files.step, path, staged.write, batch)
+                batch.clear()  # or two batches would be in memory while the next one is pulled
             return await in_thread(self._files.finish, staged, path, size)
         except BaseException:
             with anyio.move_on_after(ABORT_SECONDS, shield=True):

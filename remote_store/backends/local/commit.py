@@ -100,8 +100,9 @@ class Staged:
         The file takes times and mode from `like`, if given, as a copy does.
         """
         self._like = like
-        self._open_temporary(self._look(self._open_folder(self.key)))
+        folder = self._look(self._open_folder(self.key))
         self._has_looked = True
+        self._open_temporary(folder)
 
     def _open_temporary(self, folder: Folder) -> None:
         model = self._like or self._old
@@ -113,8 +114,10 @@ class Staged:
                 return
             except FileExistsError:
                 continue  # a forked child draws the same numbers
-            except BaseException:
+            except OSError:  # nothing else: an interrupt may come when the file is there already
                 self._temporary = ""
+                if not self._has_looked:
+                    self._look(folder)  # what is there counts for more than why nothing can be made
                 raise
 
     def _open_folder(self, key: str) -> Folder:
@@ -128,7 +131,8 @@ class Staged:
 
     def _blocked(self) -> InvalidPath:
         above = self._root.file_above(self.key)
-        text = f"Folder '{above}' exists as a file, so there can't be {self.key}"
+        folder = f"Folder '{above}'" if above else "The root"
+        text = f"{folder} exists as a file, so there can't be {self.key}"
         return InvalidPath(text, path=self.key, backend=self._backend)
 
     def _look(self, folder: Folder) -> Folder:
@@ -249,14 +253,14 @@ class Staged:
             os.close(fd)
 
     def _remove_temporary(self) -> None:
-        name, self._temporary = self._temporary, ""
-        if name and self._folder is not None:
+        if self._temporary and self._folder is not None:
             try:
-                self._folder.unlink(name)
+                self._folder.unlink(self._temporary)
             except FileNotFoundError:
                 pass  # its folder was deleted meanwhile
             except OSError as error:  # what the write came to is decided already; abort_uploads() takes it away
                 log.warning("A hidden file of %r could not be removed: %s", self.key, error)
+        self._temporary = ""
 
     def _close_folder(self) -> None:
         folder, self._folder = self._folder, None

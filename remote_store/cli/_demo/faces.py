@@ -13,8 +13,9 @@ from typing import Protocol, TypeVar
 
 import anyio
 
+from ..._contract.threads import in_thread
 from ..._core.capability import Capability
-from ..._core.errors import NotFound
+from ..._core.errors import InvalidConfig, NotFound
 from ..._store.opening import open_async_store, open_store
 from ...checkpoint.async_checkpoint import AsyncCheckpoint
 from ...checkpoint.sync_checkpoint import SyncCheckpoint
@@ -23,7 +24,7 @@ from .compare import differences, sync_differences
 from .foreground import Blocked, training, training_while
 from .source import Source
 
-__all__ = ["LATEST", "Face", "faces", "url_of"]
+__all__ = ["LATEST", "Face", "faces", "remove", "url_of"]
 
 LATEST = "LATEST"
 """The small object that names the newest step: it is replaced as a whole, after the step is complete."""
@@ -57,13 +58,16 @@ class Face(Protocol):
     def differences(self, url: str, step: str, source: Source, keys: list[str], number: int) -> list[str]:
         """Return the keys of a step that don't hold every byte they must."""
 
-    def remove(self, url: str, folder: str) -> None:
-        """Remove a folder and what is in it."""
-
 
 def faces(name: str, concurrency: int) -> Face:
-    """Return the face of that name."""
+    """Return the face of that name. Raises InvalidConfig if its loop is not installed."""
     return SyncFace(concurrency) if name == "sync" else AsyncFace(name, concurrency)
+
+
+def remove(url: str, folder: str) -> None:
+    """Remove a folder and what is in it; by blocking calls, which work after whatever has broken off a loop."""
+    with open_store(url) as store:
+        store.delete_folder(folder, recursive=True, missing_ok=True)
 
 
 def url_of(url: str, *names: str) -> str:
@@ -78,6 +82,11 @@ class AsyncFace:
     def __init__(self, name: str, concurrency: int) -> None:
         self.name = name
         self._concurrency = concurrency
+        try:
+            # All of the loop is imported here: Ctrl-C in the middle of an import would leave half a module behind.
+            self._run(in_thread, int)
+        except (ImportError, LookupError):
+            raise InvalidConfig(f"{name} is not installed; pip install 'remote-store-aio[{name}]'") from None
 
     def save(self, source: Source, url: str, blocked: Blocked, progress: Progress | None) -> None:
         """Save everything below `url`, file by file."""
@@ -135,15 +144,6 @@ class AsyncFace:
                 return await differences(store, source, keys, number, self._concurrency)
 
         return self._run(compared)
-
-    def remove(self, url: str, folder: str) -> None:
-        """Remove a folder and what is in it."""
-
-        async def removed() -> None:
-            async with open_async_store(url) as store:
-                await store.delete_folder(folder, recursive=True, missing_ok=True)
-
-        self._run(removed)
 
     def _run(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
         return anyio.run(function, *args, backend=self.name)
@@ -216,11 +216,6 @@ class SyncFace:
         """Return the keys of a step that don't hold every byte they must."""
         with open_store(url_of(url, step)) as store:
             return sync_differences(store, source, keys, number)
-
-    def remove(self, url: str, folder: str) -> None:
-        """Remove a folder and what is in it."""
-        with open_store(url) as store:
-            store.delete_folder(folder, recursive=True, missing_ok=True)
 
 
 class _StoppedError(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .compare import local_differences
-from .faces import Face, url_of
+from .faces import Face, remove, url_of
 from .foreground import Blocked
 from .killing import Killed, kill_half_way
 from .report import Report
@@ -74,12 +74,12 @@ class Story:
             self._save(1)
             self._crash(2)
             self._look(1, 2)
-            self._face.remove(self._url, "step-2")
+            remove(self._url, "step-2")
             self._save(3)
-            self._face.remove(self._url, "step-1")
+            remove(self._url, "step-1")
             self._restore()
         finally:
-            self._face.remove(self._store, self._folder)
+            remove(self._store, self._folder)
             shutil.rmtree(self._home, ignore_errors=True)
         self._result.seconds = time.perf_counter() - began
         return self._result
