@@ -102,7 +102,9 @@ async def with_loop(setting: Setting, operation: str, loop: str) -> Section:
     root = setting.root
     store = AsyncStore(AsyncLocalBackend(root))
     calls = _calls(root, operation)
-    ours = {"write": lambda key: store.write(key, DATA), "read": store.read_bytes, "exists": store.exists}[operation]
+    ours: Any = {"write": lambda key: store.write(key, DATA), "read": store.read_bytes, "exists": store.exists}[
+        operation
+    ]
     clean = setting.remove if operation == "write" else None
     paths = fresh(FOLDER, COUNT) if operation == "write" else same(_existing(setting))
     contenders = [

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         ResolutionPlan,
         WriteResult,
     )
+    from remote_store._core.options import WriteOptions
     from remote_store._core.retry import RetryPolicy
     from remote_store._core.secret import Secret, SecretRedactionFilter
     from remote_store._store._sync.proxy import ProxyStore
@@ -101,6 +102,7 @@ __all__ = [
     "PathEntry",
     "ResolutionPlan",
     "WriteResult",
+    "WriteOptions",
     "RetryPolicy",
     "Secret",
     "SecretRedactionFilter",
@@ -148,6 +150,7 @@ _HOMES = {
         "ResolutionPlan",
         "WriteResult",
     ],
+    "remote_store._core.options": ["WriteOptions"],
     "remote_store._core.retry": ["RetryPolicy"],
     "remote_store._core.secret": ["Secret", "SecretRedactionFilter"],
 }

@@ -21,6 +21,7 @@ from .._contract.pages import AsyncPages
 from .._contract.threads import in_thread
 from .._core.capability import Capability, CapabilitySet
 from .._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from .._core.options import WriteOptions, given
 from .pipe import Pipe, PipeReader, Severed
 
 __all__ = ["SyncBackendAdapter"]
@@ -63,6 +64,11 @@ class SyncBackendAdapter(AsyncBackend):
         """Return what the wrapped backend can do."""
         return self._backend.capabilities
 
+    @property
+    def native_options(self) -> frozenset[str]:
+        """Return the optional keywords that the wrapped backend takes."""
+        return self._backend.native_options
+
     # Probes
 
     async def exists(self, path: str) -> bool:
@@ -79,21 +85,27 @@ class SyncBackendAdapter(AsyncBackend):
 
     # Reading
 
-    def read(self, path: str) -> AsyncByteSource:
+    def read(self, path: str, *, version_id: str | None = None) -> AsyncByteSource:
         """Return a file's content in pieces of 64 KiB; NotFound and InvalidPath come with the first."""
-        return _Pieces(self, path)
+        return _Pieces(self, path, given(version_id=version_id))
 
-    async def read_bytes(self, path: str) -> bytes:
+    async def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
         """Return the whole content of a file."""
-        return await self._run(self._backend.read_bytes, path)
+        return await self._run(partial(_untyped(self._backend.read_bytes), path, **given(version_id=version_id)))
 
-    async def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
+    async def read_into(
+        self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None
+    ) -> int:
         """Fill `buffer` with a file's content from offset `start` and return the number of bytes."""
-        return await self._run(self._backend.read_into, path, buffer, start)
+        read = _untyped(self._backend.read_into)
+        return await self._run(partial(read, path, buffer, start, **given(version_id=version_id)))
 
-    async def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+    async def read_ranges(
+        self, path: str, ranges: Iterable[tuple[int, int]], *, version_id: str | None = None
+    ) -> list[bytes]:
         """Return the bytes of each half-open range (start, stop), in the order given."""
-        return await self._run(self._backend.read_ranges, path, list(ranges))
+        read = _untyped(self._backend.read_ranges)
+        return await self._run(partial(read, path, list(ranges), **given(version_id=version_id)))
 
     # Writing
 
@@ -105,12 +117,13 @@ class SyncBackendAdapter(AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file."""
-        options: dict[str, Any] = {"overwrite": overwrite, "metadata": metadata}
-        if if_match is not None:
-            options["if_match"] = if_match
-        return await self._write(partial(self._backend.write, path, **options), content)
+        others = given(if_match=if_match, options=options)
+        return await self._write(
+            partial(_untyped(self._backend.write), path, overwrite=overwrite, metadata=metadata, **others), content
+        )
 
     async def write_atomic(
         self,
@@ -120,12 +133,14 @@ class SyncBackendAdapter(AsyncBackend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file whole or not at all."""
-        options: dict[str, Any] = {"overwrite": overwrite, "metadata": metadata}
-        if if_match is not None:
-            options["if_match"] = if_match
-        return await self._write(partial(self._backend.write_atomic, path, **options), content)
+        others = given(if_match=if_match, options=options)
+        return await self._write(
+            partial(_untyped(self._backend.write_atomic), path, overwrite=overwrite, metadata=metadata, **others),
+            content,
+        )
 
     async def _write(self, write: Callable[[Any], WriteResult], content: object) -> WriteResult:
         if isinstance(content, bytes):
@@ -134,6 +149,14 @@ class SyncBackendAdapter(AsyncBackend):
         if source.buffer is not None:
             return await self._run(write, Content(source.buffer))
         return await _piped(write, source, _limiter(self, _streamed_writes, MAX_STREAMED_WRITES))
+
+    async def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
+        """Return a URL by which anybody may GET or PUT a file for `expires` seconds."""
+        return await self._run(self._backend.presign, path, method, expires)
+
+    async def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Return the uploads in parts below a folder that are neither complete nor aborted."""
+        return await self._run(self._backend.list_uploads, prefix)
 
     # Deleting
 
@@ -152,10 +175,18 @@ class SyncBackendAdapter(AsyncBackend):
     # Listing
 
     def list_files(
-        self, path: str, *, recursive: bool = False, max_depth: int | None = None
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        max_depth: int | None = None,
+        start_after: str | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[FileInfo]:
         """Iterate over the files in a folder."""
-        return self._paged(partial(self._backend.list_files, path, recursive=recursive, max_depth=max_depth))
+        listed = _untyped(self._backend.list_files)
+        others = given(start_after=start_after, limit=limit)
+        return self._paged(partial(listed, path, recursive=recursive, max_depth=max_depth, **others))
 
     def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
         """Iterate over the immediate subfolders of a folder."""
@@ -233,6 +264,11 @@ class SyncBackendAdapter(AsyncBackend):
         return await in_thread(function, *args, limiter=limiter)
 
 
+def _untyped(method: Callable[..., T]) -> Callable[..., T]:
+    """Return a method for a call with keywords that only some backends have (`native_options`)."""
+    return method
+
+
 # Limits: for each adapter and event loop its own, since a limiter belongs to the loop it was made in
 
 Limiters = RunVar["weakref.WeakKeyDictionary[SyncBackendAdapter, CapacityLimiter]"]
@@ -258,9 +294,10 @@ def _limiter(adapter: SyncBackendAdapter, kind: Limiters, tokens: int) -> Capaci
 class _Pieces(AsyncByteSource):
     """A blocking stream read piece by piece in worker threads; it is closed at the end, on an error and when dropped."""
 
-    def __init__(self, adapter: SyncBackendAdapter, path: str) -> None:
+    def __init__(self, adapter: SyncBackendAdapter, path: str, options: dict[str, object]) -> None:
         self._adapter = adapter
         self._path = path
+        self._options = options
         self._stream: BinaryIO | None = None
         self._ended = False
 
@@ -285,7 +322,7 @@ class _Pieces(AsyncByteSource):
     # In a worker thread; the stream is kept here at once, so that a cancelled caller loses none
 
     def _open(self) -> None:
-        self._stream = self._adapter._backend.read(self._path)
+        self._stream = _untyped(self._adapter._backend.read)(self._path, **self._options)
 
     def _next(self) -> bytes:
         if self._stream is None:

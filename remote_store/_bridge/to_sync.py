@@ -18,6 +18,7 @@ from .._contract._sync.streams import SPOOL_BYTES
 from .._core.capability import Capability, CapabilitySet
 from .._core.errors import BackendClosed, CapabilityNotSupported
 from .._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
+from .._core.options import WriteOptions, given
 from .portal import Portal
 from .pulled import ChunkStream, Entries, Source
 from .running import in_running_loop
@@ -80,6 +81,11 @@ class AsyncBackendSyncAdapter(Backend):
         """Return what the wrapped backend can do, but SEEKABLE_READ: these streams only go forward."""
         return CapabilitySet(set(self._async_backend.capabilities) - self._masked)
 
+    @property
+    def native_options(self) -> frozenset[str]:
+        """Return the optional keywords that the wrapped backend takes."""
+        return self._async_backend.native_options
+
     # Crossing over
 
     def _admit(self) -> None:
@@ -112,27 +118,34 @@ class AsyncBackendSyncAdapter(Backend):
 
     # Reading
 
-    def read(self, path: str) -> BinaryIO:
+    def read(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Return a raw, forward-only stream; NotFound and InvalidPath come with its first read."""
         self._admit()
-        return cast(BinaryIO, self._stream(path))
+        return cast(BinaryIO, self._stream(path, version_id))
 
-    def _stream(self, path: str) -> ChunkStream:
-        backend = self._async_backend
-        return ChunkStream(self._portal, self._check_loop, Source(lambda: backend.read(path)), path)
+    def _stream(self, path: str, version_id: str | None = None) -> ChunkStream:
+        return ChunkStream(self._portal, self._check_loop, self._source(path, version_id), path)
 
-    def read_bytes(self, path: str) -> bytes:
+    def _source(self, path: str, version_id: str | None) -> Source:
+        read: Callable[..., Any] = self._async_backend.read
+        return Source(lambda: read(path, **given(version_id=version_id)))
+
+    def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
         """Return the whole content of a file."""
-        return self._run(self._async_backend.read_bytes, path)
+        return self._run(self._async_backend.read_bytes, path, **given(version_id=version_id))
 
-    def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
+    def read_into(
+        self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None
+    ) -> int:
         """Fill `buffer` with a file's content from offset `start` and return the number of bytes."""
-        return self._run(self._async_backend.read_into, path, buffer, start)
+        return self._run(self._async_backend.read_into, path, buffer, start, **given(version_id=version_id))
 
-    def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+    def read_ranges(
+        self, path: str, ranges: Iterable[tuple[int, int]], *, version_id: str | None = None
+    ) -> list[bytes]:
         """Return the bytes of each half-open range (start, stop), in the order given."""
         # A list first: a lazy iterable may block, and then not on the loop's thread.
-        return self._run(self._async_backend.read_ranges, path, list(ranges))
+        return self._run(self._async_backend.read_ranges, path, list(ranges), **given(version_id=version_id))
 
     # Writing
 
@@ -144,10 +157,11 @@ class AsyncBackendSyncAdapter(Backend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file; a file or iterator is read in a worker thread, piece by piece."""
-        options = _options(overwrite=overwrite, metadata=metadata, if_match=if_match)
-        return self._run(self._async_backend.write, path, self._content(content), **options)
+        settings = _options(overwrite=overwrite, metadata=metadata, if_match=if_match, options=options)
+        return self._run(self._async_backend.write, path, self._content(content), **settings)
 
     def write_atomic(
         self,
@@ -157,10 +171,11 @@ class AsyncBackendSyncAdapter(Backend):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file whole or not at all; else as `write`."""
-        options = _options(overwrite=overwrite, metadata=metadata, if_match=if_match)
-        return self._run(self._async_backend.write_atomic, path, self._content(content), **options)
+        settings = _options(overwrite=overwrite, metadata=metadata, if_match=if_match, options=options)
+        return self._run(self._async_backend.write_atomic, path, self._content(content), **settings)
 
     def _content(self, content: object) -> Any:
         if isinstance(content, bytes):
@@ -181,6 +196,14 @@ class AsyncBackendSyncAdapter(Backend):
         self._admit()
         return _Draft(self, path, overwrite)
 
+    def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
+        """Return a URL by which anybody may GET or PUT a file for `expires` seconds."""
+        return self._run(self._async_backend.presign, path, method, expires)
+
+    def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Return the uploads in parts below a folder that are neither complete nor aborted."""
+        return self._run(self._async_backend.list_uploads, prefix)
+
     # Deleting
 
     def abort_uploads(self, older_than: float, prefix: str = "") -> int:
@@ -197,14 +220,23 @@ class AsyncBackendSyncAdapter(Backend):
 
     # Listing: errors come with the first entry
 
-    def list_files(self, path: str, *, recursive: bool = False, max_depth: int | None = None) -> Iterator[FileInfo]:
+    def list_files(
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        max_depth: int | None = None,
+        start_after: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[FileInfo]:
         """Iterate over the files in a folder."""
         self._admit()
-        backend = self._async_backend
+        listed: Callable[..., Any] = self._async_backend.list_files
+        others = given(start_after=start_after, limit=limit)
         return Entries(
             self._portal,
             self._check_loop,
-            lambda: backend.list_files(path, recursive=recursive, max_depth=max_depth),
+            lambda: listed(path, recursive=recursive, max_depth=max_depth, **others),
         )
 
     def list_folders(self, path: str) -> Iterator[FolderEntry]:
@@ -297,12 +329,9 @@ class AsyncBackendSyncAdapter(Backend):
         return f"{type(self).__name__}({self._async_backend!r})"
 
 
-def _options(*, overwrite: bool, metadata: Mapping[str, str] | None, if_match: str | None) -> dict[str, object]:
-    """Return the keywords of a write; `if_match` is handed on only when it is given (DECISIONS 8)."""
-    options: dict[str, object] = {"overwrite": overwrite, "metadata": metadata}
-    if if_match is not None:
-        options["if_match"] = if_match
-    return options
+def _options(*, overwrite: bool, metadata: Mapping[str, str] | None, **others: object) -> dict[str, object]:
+    """Return the keywords of a write; the others are handed on only when they are given (DECISIONS 8)."""
+    return {"overwrite": overwrite, "metadata": metadata, **given(**others)}
 
 
 class _InPieces(AsyncContent):

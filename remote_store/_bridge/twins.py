@@ -12,7 +12,8 @@ from .._contract._sync.backend import Backend
 from .._contract._sync.content import WritableContent
 from .._core.capability import Capability, CapabilitySet
 from .._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
-from .pulled import ChunkStream, Source
+from .._core.options import WriteOptions, refuse_given
+from .pulled import ChunkStream
 from .refusal import refuse_target
 from .seeking import SeekingStream
 from .to_sync import AsyncBackendSyncAdapter
@@ -59,12 +60,12 @@ class LoopTwin(AsyncBackendSyncAdapter):
         """Return what the original can do now, of what this class declares."""
         return CapabilitySet(set(self._async_backend.capabilities) & set(self.CAPABILITIES))
 
-    def read(self, path: str) -> BinaryIO:
+    def read(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Open a file and return its content as a stream, which seeks where the backend has RANGED_READ.
 
         Raises NotFound, and InvalidPath for a folder.
         """
-        stream = self._stream(path)
+        stream = self._stream(path, version_id)
         stream.open_now()
         return io.BufferedReader(stream, READ_AHEAD)
 
@@ -79,15 +80,15 @@ class LoopTwin(AsyncBackendSyncAdapter):
         with super().open_atomic(path, overwrite=overwrite) as draft:
             yield draft
 
-    def _stream(self, path: str) -> ChunkStream:
+    def _stream(self, path: str, version_id: str | None = None) -> ChunkStream:
         if Capability.RANGED_READ not in self.capabilities:
-            return super()._stream(path)
+            return super()._stream(path, version_id)
         return SeekingStream(
             self._portal,
             self._check_loop,
-            Source(lambda: self._async_backend.read(path)),
+            self._source(path, version_id),
             path,
-            read_into=lambda view, start: self.read_into(path, view, start),
+            read_into=lambda view, start: self.read_into(path, view, start, version_id=version_id),
             find_size=lambda: self.get_file_info(path).size,
         )
 
@@ -146,20 +147,28 @@ class BlockingTwin(AsyncBackendSyncAdapter):
 
     # Reading
 
-    def read(self, path: str) -> BinaryIO:
+    def read(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Open a file and return its content as a stream. Raises NotFound, and InvalidPath for a folder."""
+        refuse_given(self.name, version_id=version_id)
         return self._blocking.read(path)  # type: ignore[no-any-return]
 
-    def read_bytes(self, path: str) -> bytes:
+    def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
         """Return the whole content of a file. Raises NotFound, and InvalidPath for a folder."""
+        refuse_given(self.name, version_id=version_id)
         return self._blocking.read_bytes(path)  # type: ignore[no-any-return]
 
-    def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
+    def read_into(
+        self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None
+    ) -> int:
         """Fill `buffer` with a file's content from offset `start` and return the number of bytes."""
+        refuse_given(self.name, version_id=version_id)
         return self._blocking.read_into(path, buffer, start)  # type: ignore[no-any-return]
 
-    def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+    def read_ranges(
+        self, path: str, ranges: Iterable[tuple[int, int]], *, version_id: str | None = None
+    ) -> list[bytes]:
         """Return the bytes of each half-open range (start, stop), in the order given."""
+        refuse_given(self.name, version_id=version_id)
         return self._blocking.read_ranges(path, ranges)  # type: ignore[no-any-return]
 
     # Writing
@@ -172,8 +181,10 @@ class BlockingTwin(AsyncBackendSyncAdapter):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file, making the folders above it."""
+        refuse_given(self.name, options=options)
         return self._blocking.write(  # type: ignore[no-any-return]
             path, content, overwrite=overwrite, metadata=metadata, if_match=if_match
         )
@@ -186,8 +197,10 @@ class BlockingTwin(AsyncBackendSyncAdapter):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file so that readers see the old content or the whole new one."""
+        refuse_given(self.name, options=options)
         return self._blocking.write_atomic(  # type: ignore[no-any-return]
             path, content, overwrite=overwrite, metadata=metadata, if_match=if_match
         )
@@ -195,6 +208,14 @@ class BlockingTwin(AsyncBackendSyncAdapter):
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[BinaryIO]:
         """Open a file for writing that appears at `path` when the block ends without an exception."""
         return self._blocking.open_atomic(path, overwrite=overwrite)  # type: ignore[no-any-return]
+
+    def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
+        """Raise CapabilityNotSupported, as the original does."""
+        return Backend.presign(self, path, method, expires)
+
+    def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Raise CapabilityNotSupported, as the original does."""
+        return Backend.list_uploads(self, prefix)
 
     # Deleting
 
@@ -212,8 +233,17 @@ class BlockingTwin(AsyncBackendSyncAdapter):
 
     # Listing
 
-    def list_files(self, path: str, *, recursive: bool = False, max_depth: int | None = None) -> Iterator[FileInfo]:
+    def list_files(
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        max_depth: int | None = None,
+        start_after: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[FileInfo]:
         """Iterate over the files in a folder."""
+        refuse_given(self.name, start_after=start_after, limit=limit)
         return self._blocking.list_files(path, recursive=recursive, max_depth=max_depth)  # type: ignore[no-any-return]
 
     def list_folders(self, path: str) -> Iterator[FolderEntry]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
-__all__ = ["WriteOptions"]
+from .errors import CapabilityNotSupported
+
+__all__ = ["WriteOptions", "given", "refuse_given"]
 
 MAX_HEADER_BYTES = 8 * 1024
 """What servers take of one header at least; S3 refuses more than 8 KiB of all of them."""
@@ -69,3 +72,14 @@ def _check_size(size: object) -> None:
         raise TypeError(f"single_put_max must be an int (bytes), not {type(size).__name__}")
     if size < 1:
         raise ValueError(f"single_put_max must be >= 1 (bytes), not {size}")
+
+
+def given(**options: object) -> dict[str, Any]:
+    """Return the options that are not None: those alone are handed on, so that older backends go on working."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def refuse_given(backend: str, **options: object) -> None:
+    """Raise CapabilityNotSupported for an option that is not None: this backend takes none of them."""
+    for name in given(**options):
+        raise CapabilityNotSupported(f"Backend '{backend}' does not take {name}=", backend=backend, capability=name)

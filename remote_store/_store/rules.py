@@ -9,14 +9,17 @@ from typing import Any
 from .._core.condition import condition_of
 from .._core.errors import InvalidPath, NotFound
 from .._core.models import UNKNOWN_TIME, FileInfo, PathEntry, WriteResult, rebased
+from .._core.options import given, refuse_given
 
 __all__ = [
     "checked_depth",
+    "checked_limit",
     "entry_filter",
     "folder_missing",
     "given",
     "glob_escape",
     "head_of",
+    "optional",
     "write_options",
 ]
 
@@ -39,6 +42,27 @@ def write_options(overwrite: bool, metadata: dict[str, str] | None, if_match: st
     return {"overwrite": overwrite, "metadata": metadata, "if_match": if_match}
 
 
+def optional(backend: Any, **options: object) -> dict[str, Any]:
+    """Return the options that are given, for a backend that takes them; CapabilityNotSupported for another."""
+    chosen = given(**options)
+    if chosen:
+        taken: frozenset[str] = getattr(backend, "native_options", frozenset())
+        refuse_given(backend.name, **{name: value for name, value in chosen.items() if name not in taken})
+    return chosen
+
+
+def checked_limit(limit: int | None, pattern: str | None) -> None:
+    """Raise for a limit that is none, and for one beside a pattern: it counts what the backend lists."""
+    if limit is None:
+        return
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise TypeError(f"limit must be an int or None, not {type(limit).__name__}")
+    if limit < 0:
+        raise ValueError(f"limit must be >= 0, not {limit}")
+    if pattern is not None:
+        raise ValueError("limit and pattern can't be combined: the limit counts before the pattern chooses")
+
+
 def entry_filter(root: str, folder: str, pattern: str | None, max_depth: int | None) -> Callable[[Any], Any] | None:
     """Return what a listing does with each entry: rebase it to the store, drop what depth and pattern exclude.
 
@@ -56,11 +80,6 @@ def entry_filter(root: str, folder: str, pattern: str | None, max_depth: int | N
         return rebased(entry, root)
 
     return keep
-
-
-def given(if_match: str | None) -> dict[str, str]:
-    """Return `if_match` as a keyword only if there is one: stores from before it don't take it (DECISIONS 8)."""
-    return {} if if_match is None else {"if_match": if_match}
 
 
 def glob_escape(key: str) -> str:

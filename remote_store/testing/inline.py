@@ -143,6 +143,12 @@ class InlineBackend(AsyncBackend):
     async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
         return self._inner.abort_uploads(older_than, prefix)
 
+    async def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
+        return self._inner.list_uploads(prefix)
+
+    async def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
+        return self._inner.presign(path, method, expires)
+
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         self._inner.delete(path, missing_ok=missing_ok)
 

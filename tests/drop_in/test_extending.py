@@ -90,7 +90,7 @@ def test_replaced_methods_and_new_attributes_are_seen(tmp_path: Path) -> None:
     """CONTRACT 5, 85: on the instance, through the store, the capabilities too."""
     for backend in (LocalBackend(str(tmp_path)), MemoryBackend()):
         backend.note = "mine"  # type: ignore[union-attr]
-        backend.read_bytes = lambda path: b"replaced"  # type: ignore[method-assign]
+        backend.read_bytes = lambda path: b"replaced"  # type: ignore[method-assign, assignment, misc]
         assert Store(backend).read_bytes("anything") == b"replaced"
 
 
@@ -98,7 +98,7 @@ def test_replaced_methods_and_new_attributes_are_seen(tmp_path: Path) -> None:
 async def test_a_touched_backend_is_not_bypassed_by_the_async_side(tmp_path: Path) -> None:
     """CONTRACT 5, DECISIONS 5: the replaced method is called; an untouched twin gives its original."""
     touched = LocalBackend(str(tmp_path))
-    touched.read_bytes = lambda path: b"replaced"  # type: ignore[method-assign]
+    touched.read_bytes = lambda path: b"replaced"  # type: ignore[method-assign, assignment, misc]
     assert await AsyncStore(touched).read_bytes("anything") == b"replaced"
 
     class Own(MemoryBackend):

@@ -35,8 +35,10 @@ TOP = _words("""
     ResourceLocked CapabilityNotSupported
 """)
 
-ADDED = {"read_into", "read_ranges", "abort_uploads"}
+ADDED = {"read_into", "read_ranges", "abort_uploads", "list_uploads", "presign"}
 """Methods beyond the peer's, on both sides alike (CONTRACT 2a)."""
+ADDED_KEYWORDS = {"if_match", "options", "version_id", "start_after", "limit"}
+"""Keywords beyond the peer's (DECISIONS 23)."""
 
 
 @pytest.mark.parametrize("name", TOP)
@@ -113,7 +115,7 @@ STORE = {
 def test_store_methods_have_the_documented_parameters(name: str) -> None:
     """CONTRACT A2: names, kinds, order and defaults; what ours adds is keyword-only with a default."""
     parameters = [each for each in inspect.signature(getattr(Store, name)).parameters.values() if each.name != "self"]
-    documented = [each for each in parameters if each.name != "if_match"]
+    documented = [each for each in parameters if each.name not in ADDED_KEYWORDS]
     text = ", ".join(
         str(each.replace(annotation=inspect.Parameter.empty)) for each in documented if each.kind != each.KEYWORD_ONLY
     )
@@ -167,10 +169,10 @@ def test_backends_have_exactly_the_documented_abstract_members() -> None:
 
 def test_backends_of_both_kinds_have_the_same_methods() -> None:
     """CONTRACT 2."""
-    shared = ABSTRACT | CONCRETE | ADDED | {"close_is_terminal"}
+    shared = ABSTRACT | CONCRETE | ADDED | {"close_is_terminal", "native_options"}
     assert _public(Backend) == shared | {"open_atomic", "read_seekable", "close"}
     assert _public(AsyncBackend) == shared | {"aclose"}
-    for name in sorted(shared - {"name", "capabilities", "close_is_terminal"}):
+    for name in sorted(shared - {"name", "capabilities", "close_is_terminal", "native_options"}):
         assert _shape(Backend, name) == _shape(AsyncBackend, name), name
     assert (Backend.close_is_terminal, AsyncBackend.close_is_terminal) == (False, False)
 

@@ -24,7 +24,7 @@ TOP = {
     "Store", "ProxyStore", "Registry", "Backend", "AsyncBackendSyncAdapter", "register_backend", "info", "InfoResult",
     "BackendInfo", "ExtensionInfo", "resolve_env", "__version__",
     # A4
-    "FileInfo", "FolderEntry", "FolderInfo", "WriteResult", "ContentDigest", "ResolutionPlan", "PathEntry",
+    "FileInfo", "FolderEntry", "FolderInfo", "WriteResult", "WriteOptions", "ContentDigest", "ResolutionPlan", "PathEntry",
     "RetryPolicy", "BackendConfig", "StoreProfile", "RegistryConfig", "RemotePath", "Secret", "SecretRedactionFilter",
     # A5
     "Capability", "CapabilitySet",

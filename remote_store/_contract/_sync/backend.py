@@ -43,6 +43,15 @@ class Backend(BackendFace, ABC):
     def capabilities(self) -> CapabilitySet:
         """What this backend can do."""
 
+    @property
+    def native_options(self) -> frozenset[str]:
+        """Names of the optional keywords that the methods take here beyond those of this class.
+
+        ``"options"`` (of writes, a WriteOptions), ``"version_id"`` (of reads), ``"start_after"`` and ``"limit"`` (of
+        `list_files`). A store passes them on only to a backend that names them, and only when they are given.
+        """
+        return frozenset()
+
     # Probes: no capability needed, never NotFound
 
     @abstractmethod
@@ -152,6 +161,24 @@ class Backend(BackendFace, ABC):
         """
         raise CapabilityNotSupported(
             f"Backend '{self.name}' does not support abort_uploads", backend=self.name, capability="abort_uploads"
+        )
+
+    def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Return the uploads in parts below the folder `prefix` that are neither complete nor aborted: (key, id) each.
+
+        The default raises CapabilityNotSupported: the backend has none.
+        """
+        raise CapabilityNotSupported(
+            f"Backend '{self.name}' does not support list_uploads", backend=self.name, capability="list_uploads"
+        )
+
+    def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
+        """Return a URL by which anybody may ``"GET"`` or ``"PUT"`` a file for `expires` seconds; nothing is sent.
+
+        The default raises CapabilityNotSupported.
+        """
+        raise CapabilityNotSupported(
+            f"Backend '{self.name}' does not support presign", backend=self.name, capability="presign"
         )
 
     # Deleting: Capability.DELETE

@@ -68,9 +68,9 @@ def adopt(backend: Any) -> Any:
     return backend
 
 
-def open_stream(backend: Any, key: str) -> AsyncReadStream:
+def open_stream(backend: Any, key: str, **options: object) -> AsyncReadStream:
     """Return the content of an object as a stream."""
-    return AsyncReadStream(backend.read(key))
+    return AsyncReadStream(backend.read(key, **options))
 
 
 def default(backend: Any, method: str, base: Any) -> Callable[..., Any]:

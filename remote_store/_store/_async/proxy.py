@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 from ..._contract._async.content import AnyAsyncContent
 from ..._core.capability import Capability
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
-from ..rules import given
+from ..._core.options import WriteOptions, given
 from .pairs import ProxyFace, ReadStream
 from .store import AsyncStore
 
@@ -45,20 +45,24 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
     def _no_wrap_child(self) -> NoReturn:
         raise NotImplementedError(f"{type(self).__name__} must override _wrap_child")
 
-    def read(self, path: str) -> ReadStream:
-        return self._inner.read(path)
+    def read(self, path: str, *, version_id: str | None = None) -> ReadStream:
+        return self._inner.read(path, **given(version_id=version_id))
 
-    async def read_bytes(self, path: str) -> bytes:
-        return await self._inner.read_bytes(path)
+    async def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
+        return await self._inner.read_bytes(path, **given(version_id=version_id))
 
     async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
         return await self._inner.read_text(path, encoding=encoding, errors=errors)
 
-    async def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
-        return await self._inner.read_into(path, buffer, start)
+    async def read_into(
+        self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None
+    ) -> int:
+        return await self._inner.read_into(path, buffer, start, **given(version_id=version_id))
 
-    async def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
-        return await self._inner.read_ranges(path, ranges)
+    async def read_ranges(
+        self, path: str, ranges: Iterable[tuple[int, int]], *, version_id: str | None = None
+    ) -> list[bytes]:
+        return await self._inner.read_ranges(path, ranges, **given(version_id=version_id))
 
     async def write(
         self,
@@ -68,9 +72,10 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
-        options = given(if_match)
-        return await self._inner.write(path, content, overwrite=overwrite, metadata=metadata, **options)
+        others: dict[str, Any] = given(if_match=if_match, options=options)
+        return await self._inner.write(path, content, overwrite=overwrite, metadata=metadata, **others)
 
     async def write_text(
         self,
@@ -81,10 +86,11 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
-        options = given(if_match)
+        others: dict[str, Any] = given(if_match=if_match, options=options)
         return await self._inner.write_text(
-            path, text, encoding=encoding, overwrite=overwrite, metadata=metadata, **options
+            path, text, encoding=encoding, overwrite=overwrite, metadata=metadata, **others
         )
 
     async def write_atomic(
@@ -95,9 +101,10 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
-        options = given(if_match)
-        return await self._inner.write_atomic(path, content, overwrite=overwrite, metadata=metadata, **options)
+        others: dict[str, Any] = given(if_match=if_match, options=options)
+        return await self._inner.write_atomic(path, content, overwrite=overwrite, metadata=metadata, **others)
 
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractAsyncContextManager[Any]:
         return self._inner.open_atomic(path, overwrite=overwrite)
@@ -112,9 +119,23 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
         await self._inner.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
 
     def list_files(
-        self, path: str, *, recursive: bool = False, pattern: str | None = None, max_depth: int | None = None
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        pattern: str | None = None,
+        max_depth: int | None = None,
+        start_after: str | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[FileInfo]:
-        return self._inner.list_files(path, recursive=recursive, pattern=pattern, max_depth=max_depth)
+        others = given(start_after=start_after, limit=limit)
+        return self._inner.list_files(path, recursive=recursive, pattern=pattern, max_depth=max_depth, **others)
+
+    async def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
+        return await self._inner.list_uploads(prefix)
+
+    async def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
+        return await self._inner.presign(path, method, expires)
 
     def list_folders(
         self, path: str, *, pattern: str | None = None, max_depth: int | None = None

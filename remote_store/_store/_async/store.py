@@ -15,10 +15,20 @@ from ..._core.errors import InvalidPath, NotFound
 from ..._core.keys import RemotePath, file_key, folder_key, join, normalize
 from ..._core.metadata import checked_metadata
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult, cut, rebased
+from ..._core.options import WriteOptions, given
 from ..._core.seconds import checked_seconds
 from ..._core.totals import FolderTotals
 from ..log import called, completed
-from ..rules import checked_depth, entry_filter, folder_missing, given, glob_escape, head_of, write_options
+from ..rules import (
+    checked_depth,
+    checked_limit,
+    entry_filter,
+    folder_missing,
+    glob_escape,
+    head_of,
+    optional,
+    write_options,
+)
 from .pairs import ReadStream, StoreFace, adopt, default, mapped, open_stream, subfolders
 
 __all__ = ["AsyncStore"]
@@ -47,17 +57,19 @@ class AsyncStore(StoreFace):
 
     # Reading
 
-    def read(self, path: str) -> ReadStream:
-        """Open a file and return its content as a stream.
+    def read(self, path: str, *, version_id: str | None = None) -> ReadStream:
+        """Open a file and return its content as a stream; `version_id` names an older version, where there are any.
 
         Raises CapabilityNotSupported and InvalidPath (an empty path, a folder), and NotFound: at once on the sync
         side, when the stream is opened on the other.
         """
-        return open_stream(self._backend, self._file("read", path, Capability.READ))
+        key = self._file("read", path, Capability.READ)
+        return open_stream(self._backend, key, **optional(self._backend, version_id=version_id))
 
-    async def read_bytes(self, path: str) -> bytes:
+    async def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
         """Return the whole content of a file. Raises NotFound, and InvalidPath for a folder."""
-        content: bytes = await self._backend.read_bytes(self._file("read_bytes", path, Capability.READ))
+        key = self._file("read_bytes", path, Capability.READ)
+        content: bytes = await self._backend.read_bytes(key, **optional(self._backend, version_id=version_id))
         return content
 
     async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -68,24 +80,30 @@ class AsyncStore(StoreFace):
         # By our own method, so that a subclass which changes the bytes changes the text too (CONTRACT 39).
         return str(await self.read_bytes(path), encoding, errors)
 
-    async def read_into(self, path: str, buffer: bytearray | memoryview, start: int = 0) -> int:
+    async def read_into(
+        self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None
+    ) -> int:
         """Fill `buffer` with a file's content from offset `start` (bytes) and return the number of bytes.
 
         Fewer than the buffer's bytes come only where the file ends; 0 past its end. Raises NotFound, InvalidPath,
         ValueError for a negative start, TypeError for a buffer that is read-only or not contiguous.
         """
         key = self._file("read_into", path, Capability.READ)
-        done: int = await default(self._backend, "read_into", AsyncBackend)(key, buffer, start)
+        others = optional(self._backend, version_id=version_id)
+        done: int = await default(self._backend, "read_into", AsyncBackend)(key, buffer, start, **others)
         return done
 
-    async def read_ranges(self, path: str, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+    async def read_ranges(
+        self, path: str, ranges: Iterable[tuple[int, int]], *, version_id: str | None = None
+    ) -> list[bytes]:
         """Return the bytes of each half-open range (start, stop), in the order given.
 
         A range that goes past the end comes out short or empty. Raises NotFound, InvalidPath, and ValueError for a
         range that is reversed or negative.
         """
         key = self._file("read_ranges", path, Capability.READ)
-        found: list[bytes] = await default(self._backend, "read_ranges", AsyncBackend)(key, ranges)
+        others = optional(self._backend, version_id=version_id)
+        found: list[bytes] = await default(self._backend, "read_ranges", AsyncBackend)(key, ranges, **others)
         return found
 
     # Writing
@@ -98,19 +116,20 @@ class AsyncStore(StoreFace):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file, making the folders above it.
 
         `content` is a buffer, a binary file (read from where it stands, not closed) or an iterator of buffers.
         `metadata` needs USER_METADATA: text keys and values, together at most 2,048 bytes. `if_match` needs
         CONDITIONAL_WRITE: the file is written only in place of the one that has this etag, whatever `overwrite`
-        says.
+        says. `options` are for object stores: content type, tags and the like.
 
         Raises AlreadyExists if the file exists and `overwrite` is false, PreconditionFailed if `if_match` does not
         match, InvalidPath for an empty path, a folder at `path` or a file above it, ValueError for bad metadata,
         TypeError for content that is no bytes.
         """
-        return await self._write("write", Capability.WRITE, path, content, overwrite, metadata, if_match)
+        return await self._write("write", Capability.WRITE, path, content, overwrite, metadata, if_match, options)
 
     async def write_text(
         self,
@@ -121,10 +140,13 @@ class AsyncStore(StoreFace):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write `text` in the given encoding; else as `write`."""
         content = text.encode(encoding)
-        return await self.write(path, content, overwrite=overwrite, metadata=metadata, **given(if_match))
+        return await self.write(
+            path, content, overwrite=overwrite, metadata=metadata, **given(if_match=if_match, options=options)
+        )
 
     async def write_atomic(
         self,
@@ -134,9 +156,12 @@ class AsyncStore(StoreFace):
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         if_match: str | None = None,
+        options: WriteOptions | None = None,
     ) -> WriteResult:
         """Write a file so that readers see the old content or the whole new one (ATOMIC_WRITE); else as `write`."""
-        return await self._write("write_atomic", Capability.ATOMIC_WRITE, path, content, overwrite, metadata, if_match)
+        return await self._write(
+            "write_atomic", Capability.ATOMIC_WRITE, path, content, overwrite, metadata, if_match, options
+        )
 
     async def _write(
         self,
@@ -147,18 +172,20 @@ class AsyncStore(StoreFace):
         overwrite: bool,
         metadata: Mapping[str, str] | None,
         if_match: str | None,
+        options: WriteOptions | None,
     ) -> WriteResult:
         backend = self._backend
-        options = write_options(overwrite, checked_metadata(metadata) if metadata else None, if_match)
+        settings = write_options(overwrite, checked_metadata(metadata) if metadata else None, if_match)
         capabilities = self._require(capability)
         if metadata:
             capabilities.require(Capability.USER_METADATA, backend=backend.name)
         if if_match is not None:
             capabilities.require(Capability.CONDITIONAL_WRITE, backend=backend.name)
+        settings |= optional(backend, options=options)
         key = self._key(path)
         called(op, path, backend)
         put = backend.write_atomic if op == "write_atomic" else backend.write
-        result: WriteResult = rebased(await put(key, portable_async_content(content), **options), self._root)
+        result: WriteResult = rebased(await put(key, portable_async_content(content), **settings), self._root)
         completed(op, path, backend)
         return result
 
@@ -187,6 +214,24 @@ class AsyncStore(StoreFace):
         completed("abort_uploads", "", self._backend)
         return removed
 
+    async def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Return the uploads in parts below a folder that are neither complete nor aborted: (key, id) each.
+
+        Raises CapabilityNotSupported where the backend has none.
+        """
+        key = self._folder("list_uploads", prefix, Capability.LIST)
+        found = await default(self._backend, "list_uploads", AsyncBackend)(key)
+        return [(cut(name, self._root), upload) for name, upload in found]
+
+    async def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
+        """Return a URL by which anybody may ``"GET"`` or ``"PUT"`` a file for `expires` seconds; nothing is sent.
+
+        Raises CapabilityNotSupported where the backend can't, ValueError for another method or time.
+        """
+        key = self._file("presign", path, Capability.WRITE if method == "PUT" else Capability.READ)
+        url: str = await default(self._backend, "presign", AsyncBackend)(key, method, expires)
+        return url
+
     # Deleting
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
@@ -208,20 +253,31 @@ class AsyncStore(StoreFace):
     # Listing
 
     def list_files(
-        self, path: str, *, recursive: bool = False, pattern: str | None = None, max_depth: int | None = None
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        pattern: str | None = None,
+        max_depth: int | None = None,
+        start_after: str | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[FileInfo]:
         """Iterate over the files in a folder, in no promised order; nothing for what is no folder.
 
         `recursive` includes those of subfolders at every depth. `max_depth`, if given, takes its place: 0 is the
         folder alone, 1 its subfolders too, and so on. `pattern` keeps names that `fnmatch` it, such as ``"*.csv"``.
-        Raises ValueError for a negative depth.
+        `start_after` is a key after which to begin, in the service's order, and `limit` ends after so many files:
+        for object stores. Raises ValueError for a negative depth or limit.
         """
         checked_depth(max_depth)
+        checked_limit(limit, pattern)
         key = self._folder("list_files", path, Capability.LIST)
         keep = entry_filter(self._root, key, pattern, max_depth)
+        after = None if start_after is None else join(self._root, file_key(start_after))
+        others = optional(self._backend, start_after=after, limit=limit)
         if max_depth is None:
-            return mapped(self._backend.list_files(key, recursive=recursive), keep)
-        return mapped(self._backend.list_files(key, recursive=max_depth > 0, max_depth=max_depth), keep)
+            return mapped(self._backend.list_files(key, recursive=recursive, **others), keep)
+        return mapped(self._backend.list_files(key, recursive=max_depth > 0, max_depth=max_depth, **others), keep)
 
     def list_folders(
         self, path: str, *, pattern: str | None = None, max_depth: int | None = None

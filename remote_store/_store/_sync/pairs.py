@@ -67,9 +67,9 @@ def adopt(backend: Any) -> Any:
     return backend
 
 
-def open_stream(backend: Any, key: str) -> BinaryIO:
+def open_stream(backend: Any, key: str, **options: object) -> BinaryIO:
     """Return the content of an object as a stream."""
-    stream: BinaryIO = backend.read(key)
+    stream: BinaryIO = backend.read(key, **options)
     return stream
 
 

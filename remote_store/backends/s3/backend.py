@@ -121,6 +121,11 @@ class AsyncS3Backend(AsyncBackend):
         return self.CAPABILITIES
 
     @property
+    def native_options(self) -> frozenset[str]:
+        """Return the optional keywords that the methods take."""
+        return frozenset({"options", "version_id", "start_after", "limit"})
+
+    @property
     def wire(self) -> Wire:
         """The requests that are sent, with their counts in ``wire.sent``."""
         return self._core.wire
