@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .errors import CapabilityNotSupported
 
@@ -36,8 +36,9 @@ class Capability(Enum):
     RANGED_READ = "ranged_read"
     """Ranges are fetched, not skipped to."""
 
-    # Members are singletons, also after pickling; Enum's own is Python code, run for each question to a set.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        # Members are singletons, also after pickling; Enum's own is Python code, run for each question to a set.
+        __hash__ = object.__hash__
 
 
 class CapabilitySet:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from .keys import RemotePath, join
 
@@ -213,7 +213,7 @@ class ResolutionPlan:
     native_path: str
     details: Mapping[str, object]
 
-    __hash__ = None  # type: ignore[assignment]  # details is a mapping
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # details is a mapping
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "details", MappingProxyType(dict(self.details)))

@@ -30,4 +30,5 @@ _HOMES = {
     "remote_store.checkpoint.latest": ["latest_checkpoint"],
 }
 
-__getattr__, __dir__ = lazily(__name__, _HOMES)
+if not TYPE_CHECKING:  # or checkers would take any misspelt name for Any
+    __getattr__, __dir__ = lazily(__name__, _HOMES)

@@ -52,7 +52,7 @@ class Place:
     """
 
     def __init__(self, where: object, store: Any = None) -> None:
-        self.text = text_of(where)
+        self.text: str = text_of(where)
         self._store = store
         self._url = None if store is not None or self.text.startswith("profile:") else _checked_url(self.text)
 

@@ -19,7 +19,7 @@ class Workspace:
     """
 
     def __init__(self, prefix: str = "remote-store-cp-") -> None:
-        self.name = tempfile.mkdtemp(prefix=prefix)
+        self.name: str = tempfile.mkdtemp(prefix=prefix)
         self._remove = weakref.finalize(self, _remove, self.name, os.getpid())
 
     def cleanup(self) -> None:

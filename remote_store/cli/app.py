@@ -11,7 +11,7 @@ from . import demo, info
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="remote-store",
     help="One store for local disks, memory and object stores.",
     epilog="Exit codes: 0 ok, 1 some items failed, 2 usage, 3 not found, 4 not allowed, 5 network, 130 interrupted.",

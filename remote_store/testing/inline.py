@@ -85,7 +85,7 @@ class InlineBackend(AsyncBackend):
 
     def __init__(self, inner: Backend) -> None:
         self._inner = inner
-        self.close_is_terminal = inner.close_is_terminal  # type: ignore[misc]  # the instance tells of another class
+        self.close_is_terminal: bool = inner.close_is_terminal  # type: ignore[misc]  # the instance tells of another class
 
     @property
     def name(self) -> str:

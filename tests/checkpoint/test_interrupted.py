@@ -293,6 +293,8 @@ async def test_asyncios_own_cancel_leaves_nothing_half_done_either(tmp_path: Pat
         whole = {path.name: path.read_bytes() for path in (tmp_path / "source").iterdir()}
         assert all(whole[name] == content for name, content in found.items())
         if verb == "restore":
-            assert found == ({} if isinstance(ended, asyncio.CancelledError) else whole)
+            # A cancel that comes while the files are being put in place waits for the last one.
+            allowed = ({}, whole) if isinstance(ended, asyncio.CancelledError) else (whole,)
+            assert found in allowed, f"{sorted(found)} after {steps} steps"
         await checkpoint.aclose()
     gc.collect()

@@ -101,8 +101,9 @@ class AsyncRegistry:
             return NotImplemented
         return self._config == other._config
 
-    # Equal registries still have backends of their own, and a configuration holds dicts (CONTRACT 121).
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        # Equal registries still have backends of their own, and a configuration holds dicts (CONTRACT 121).
+        return object.__hash__(self)
 
     def __reduce__(self) -> tuple[type[Self], tuple[RegistryConfig]]:
         return (type(self), (self._config,))

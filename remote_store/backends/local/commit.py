@@ -33,7 +33,7 @@ except ImportError:  # Windows has no locks on folders: CONDITIONAL_WRITE is not
 
 __all__ = ["HAS_LOCKS", "Staged", "is_hidden", "lock_folder", "rename_absent", "sync_names"]
 
-log = logging.getLogger("remote_store.local")
+log: logging.Logger = logging.getLogger("remote_store.local")
 
 HAS_LOCKS = fcntl is not None
 
@@ -66,7 +66,7 @@ class Staged:
 
     def __init__(self, root: Root, key: str, condition: Condition, fsync: bool, backend: str) -> None:
         self._root = root
-        self.key = key
+        self.key: str = key
         self._condition = condition
         self._fsync = fsync
         self._backend = backend
@@ -76,7 +76,7 @@ class Staged:
         self._old: os.stat_result | None = None
         self._like: os.stat_result | None = None
         self._has_looked = False
-        self.fd = -1
+        self.fd: int = -1
 
     def put(self, content: bytes) -> os.stat_result:
         """Write a file of which all the content is there, and commit it; return its state."""

@@ -44,9 +44,9 @@ class LocalFiles:
     """The files below `root`, an absolute path free of links. Has the methods of a sync backend."""
 
     def __init__(self, root: str, fsync: bool, name: str) -> None:
-        self.root = Root(root)
-        self.fsync = fsync
-        self.name = name
+        self.root: Root = Root(root)
+        self.fsync: bool = fsync
+        self.name: str = name
 
     # Keys
 
@@ -110,6 +110,8 @@ class LocalFiles:
             fd = self.root.open_file(key, READ_FLAGS)
         except (FileNotFoundError, NotADirectoryError):
             raise missing(path, self.name) from None
+        except PermissionError as error:  # that it is a folder counts for more (CONTRACT 150)
+            raise (not_a_file(path, self.name) if self.is_folder(path) else failure(error, path, self.name)) from error
         except OSError as error:
             raise failure(error, path, self.name) from error
         try:
@@ -177,6 +179,7 @@ class LocalFiles:
             size = 0
             while batch := source.batch(BATCH):
                 size += self.step(path, staged.write, batch)
+                batch.clear()  # or two batches would be in memory while the next one is pulled
             return self.finish(staged, path, size)
         except BaseException:
             self.step(path, staged.abort)

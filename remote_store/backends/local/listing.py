@@ -17,7 +17,7 @@ from .state import FIELDS
 
 __all__ = ["Listed", "folder_entries", "list_folder", "walk"]
 
-log = logging.getLogger("remote_store.local")
+log: logging.Logger = logging.getLogger("remote_store.local")
 
 _warned: set[tuple[str, str]] = set()
 
@@ -35,7 +35,7 @@ class Listed(Collection[FileInfo]):
     __slots__ = ("files", "folders", "key", "linked")
 
     def __init__(self, key: str) -> None:
-        self.key = key
+        self.key: str = key
         self.files: list[tuple[str, os.stat_result]] = []
         self.folders: list[str] = []
         self.linked: set[str] = set()

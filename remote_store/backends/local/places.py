@@ -28,8 +28,8 @@ class Folder:
     __slots__ = ("fd", "prefix", "unlock")
 
     def __init__(self, fd: int | None, prefix: str = "") -> None:
-        self.fd = fd
-        self.prefix = prefix
+        self.fd: int | None = fd
+        self.prefix: str = prefix
         self.unlock: Callable[[int], None] | None = None  # set by whoever takes a lock on it
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
@@ -112,7 +112,7 @@ class Root:
     __slots__ = ("path",)
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path: str = path
 
     def make(self) -> None:
         """Make the folder and those above it."""

@@ -90,8 +90,8 @@ class LocalStream(io.BufferedReader):
 
     def __init__(self, raw: io.RawIOBase, state: os.stat_result) -> None:
         super().__init__(raw, CHUNK)
-        self.size = state.st_size
-        self.etag = etag_of(state)
+        self.size: int = state.st_size
+        self.etag: str = etag_of(state)
 
 
 def open_stream(fd: int, state: os.stat_result, key: str, backend: str) -> BinaryIO:
@@ -108,6 +108,9 @@ class LocalSource(AsyncByteSource):
     It holds a raw descriptor of a regular file opened for reading, which is closed at the end, by `aclose`, or when
     the object dies (DECISIONS 16).
     """
+
+    size: int | None
+    etag: str | None
 
     def __init__(self, opened: Callable[[], tuple[int, os.stat_result]], key: str, backend: str) -> None:
         self._opened = opened

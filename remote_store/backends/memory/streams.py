@@ -35,7 +35,7 @@ class Draft(io.BytesIO):
     Closing keeps the content, because wrappers such as io.TextIOWrapper close what they wrap when they are dropped.
     """
 
-    content = b""
+    content: bytes = b""
 
     def close(self) -> None:
         """Close the file and keep its content."""

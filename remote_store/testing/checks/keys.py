@@ -13,7 +13,7 @@ from ..registry import check
 
 NOT_KEYS = ("../x", "a/../../x", "..", "a/..", "/abs", "/etc/passwd", "nul\0byte", "a/\0")
 
-ODD_KEYS = {
+ODD_KEYS: dict[str, tuple[str, ...]] = {
     "blanks": (" leading", "trailing ", "in the middle", "a /b"),
     "encoded": ("%2e%2e/x", "%00", "%252e", "a%2Fb", "100%"),
     "url": ("what?", "a#b", "a+b", "a&b=c;d", "a:b", "x@y", "~/x", "http:/x"),
