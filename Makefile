@@ -7,10 +7,10 @@ PYTEST_WORKERS ?= 2
 # Hand-written modules among the generated ones.
 PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py)
 
-.PHONY: help venv demo test check fix lint types layers twins unit docs bench soak clean
+.PHONY: help venv demo demo-s3 test check fix lint types layers twins unit docs bench soak clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 venv: $(STAMP) ## the environment, remade when pyproject.toml changes
 
@@ -27,6 +27,9 @@ $(STAMP): pyproject.toml
 
 demo: venv ## checkpoint a real folder under asyncio, trio and the sync face, with a crash in the middle
 	$(BIN)/remote-store demo $(DEMO_ARGS)
+
+demo-s3: venv ## the same into S3: a SeaweedFS is started for it, and stopped
+	$(BIN)/python tools/demo_s3.py $(DEMO_ARGS)
 
 test: check unit ## all that must be green: static checks, the site, the tests
 	@:
