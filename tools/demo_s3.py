@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.servers.fixtures import Bucket  # noqa: E402  # the repository's own, not installed
-from tests.servers.seaweedfs import seaweedfs  # noqa: E402
+from tests.servers.fixtures import Bucket  # the repository's own, not installed
+from tests.servers.seaweedfs import seaweedfs
 
 
 def main(arguments: list[str]) -> int:
