@@ -100,8 +100,9 @@ class LoopTwin(AsyncBackendSyncAdapter):
 
 
 class FlatTwin(LoopTwin):
-    """Base of the sync twins of object stores, where a file may have keys below it."""
+    """Base of the sync twins of object stores, where a file may have keys below it; closing is for good (CONTRACT 90)."""
 
+    close_is_terminal = True
     _has_folders = False
 
 
