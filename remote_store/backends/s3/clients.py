@@ -22,6 +22,10 @@ from .on_aiohttp import OneTrySession
 
 __all__ = ["Clients", "Connection"]
 
+IN_FLIGHT = 32
+"""Requests that wait for an answer at a time: the SDK takes 0.6 ms of the loop to prepare one, and a thousand tasks that
+begin together would stall it for as many times that."""
+
 _loader_lock = threading.Lock()
 _loader: Any = None
 
@@ -32,6 +36,8 @@ class Connection:
     def __init__(self, client: Any, config: S3Config) -> None:
         self.client = client
         self.budget = ByteBudget(config.byte_budget)
+        self.slots = anyio.Semaphore(min(config.max_pool_connections, IN_FLIGHT))
+        """Turns of requests that wait for their answer; bodies that are being read have no turn."""
         self.dropped: list[Any] = []
         """Bodies whose stream was collected unread: closing waits, a collector must not (CONTRACT 111)."""
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -86,7 +86,7 @@ class Wire:
     async def head(self, key: str, *, version_id: str | None = None) -> Head:
         """HEAD an object."""
         client = await self._client()
-        with self._edge("HeadObject"):
+        async with self._edge("HeadObject"):
             options = {"VersionId": version_id} if version_id else {}
             reply = await client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **options)
             return _head(reply, "HeadObject")
@@ -111,11 +111,11 @@ class Wire:
         if version_id is not None:
             options["VersionId"] = version_id
         connection = await self._connection()
-        with self._edge("GetObject"):
+        async with self._edge("GetObject"):
             reply = await connection.client.get_object(Bucket=self.bucket, Key=key, **options)
         download = Download(reply, connection)
         try:
-            with self._edge("GetObject", count=False):
+            with _translated("GetObject"):
                 download.check(start, stop)
         except Fault:
             await download.aclose()
@@ -137,7 +137,7 @@ class Wire:
         options: dict[str, Any] = {**(headers or {}), **write_condition(condition)}
         if checksum is not None:
             options["ChecksumCRC64NVME"] = to_header(checksum)
-        with self._edge("PutObject"):
+        async with self._edge("PutObject"):
             reply = await client.put_object(Bucket=self.bucket, Key=key, Body=body_of(buffers, size), **options)
             return _put({**reply, "LastModified": _date(reply)}, "PutObject")
 
@@ -154,7 +154,7 @@ class Wire:
         options: dict[str, Any] = dict(write_condition(condition))
         if source_etag is not None:
             options["CopySourceIfMatch"] = quoted(source_etag)
-        with self._edge("CopyObject"):
+        async with self._edge("CopyObject"):
             reply = await client.copy_object(
                 Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": source}, **options
             )
@@ -165,13 +165,13 @@ class Wire:
         """DELETE an object; without a condition it is no error if it is missing."""
         client = await self._client()
         options = {"IfMatch": quoted(if_match)} if if_match else {}
-        with self._edge("DeleteObject"):
+        async with self._edge("DeleteObject"):
             await client.delete_object(Bucket=self.bucket, Key=key, **options)
 
     async def delete_many(self, keys: Sequence[str]) -> list[tuple[str, str, str]]:
         """Delete up to 1,000 objects; return (key, code, message) of those that were not."""
         client = await self._client()
-        with self._edge("DeleteObjects"):
+        async with self._edge("DeleteObjects"):
             reply = await client.delete_objects(
                 Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
             )
@@ -200,7 +200,7 @@ class Wire:
             options["StartAfter"] = start_after
         if limit is not None:
             options["MaxKeys"] = limit
-        with self._edge("ListObjectsV2"):
+        async with self._edge("ListObjectsV2"):
             reply = await client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **options)
             if "IsTruncated" not in reply:
                 raise unexpected("the answer is no listing", "ListObjectsV2")
@@ -213,7 +213,7 @@ class Wire:
     async def head_bucket(self) -> None:
         """Ask whether the bucket can be used."""
         client = await self._client()
-        with self._edge("HeadBucket"):
+        async with self._edge("HeadBucket"):
             await client.head_bucket(Bucket=self.bucket)
 
     # Multipart uploads
@@ -222,7 +222,7 @@ class Wire:
         """Begin a multipart upload and return its id."""
         client = await self._client()
         options = {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"} if full_checksum else {}
-        with self._edge("CreateMultipartUpload"):
+        async with self._edge("CreateMultipartUpload"):
             reply = await client.create_multipart_upload(Bucket=self.bucket, Key=key, **headers, **options)
             upload_id = reply.get("UploadId")
             if not upload_id:
@@ -242,7 +242,7 @@ class Wire:
         """Send a part and return its etag as the service wants it back."""
         client = await self._client()
         options = {"ChecksumCRC64NVME": to_header(checksum)} if checksum is not None else {}
-        with self._edge("UploadPart"):
+        async with self._edge("UploadPart"):
             reply = await client.upload_part(
                 Bucket=self.bucket,
                 Key=key,
@@ -259,7 +259,7 @@ class Wire:
         """Copy a range of an object as a part and return the part's etag."""
         client = await self._client()
         options = {"CopySourceIfMatch": quoted(source_etag)} if source_etag else {}
-        with self._edge("UploadPartCopy"):
+        async with self._edge("UploadPartCopy"):
             reply = await client.upload_part_copy(
                 Bucket=self.bucket,
                 Key=key,
@@ -290,7 +290,7 @@ class Wire:
             | ({"ChecksumCRC64NVME": to_header(part)} if part is not None and checksum is not None else {})
             for number, etag, part in parts
         ]
-        with self._edge("CompleteMultipartUpload"):
+        async with self._edge("CompleteMultipartUpload"):
             reply = await client.complete_multipart_upload(
                 Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}, **options
             )
@@ -299,14 +299,14 @@ class Wire:
     async def abort_upload(self, key: str, upload_id: str) -> None:
         """Give a multipart upload up; its parts are deleted."""
         client = await self._client()
-        with self._edge("AbortMultipartUpload"):
+        async with self._edge("AbortMultipartUpload"):
             await client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
 
     async def has_parts(self, key: str, upload_id: str) -> bool:
         """Return whether the upload still exists, which means that it is not completed."""
         client = await self._client()
         try:
-            with self._edge("ListParts"):
+            async with self._edge("ListParts"):
                 await client.list_parts(Bucket=self.bucket, Key=key, UploadId=upload_id, MaxParts=1)
         except Fault as fault:
             if fault.code in ("NoSuchUpload", "404"):
@@ -317,7 +317,7 @@ class Wire:
     async def uploads_page(self, prefix: str, marker: Mapping[str, str]) -> tuple[list[Upload], dict[str, str]]:
         """Fetch a page of the uploads whose key starts with `prefix`, and the next page's marker, empty at the end."""
         client = await self._client()
-        with self._edge("ListMultipartUploads"):
+        async with self._edge("ListMultipartUploads"):
             reply = await client.list_multipart_uploads(Bucket=self.bucket, Prefix=prefix, **marker)
             if "IsTruncated" not in reply:
                 raise unexpected("the answer is no list of uploads", "ListMultipartUploads")
@@ -337,7 +337,7 @@ class Wire:
         """Return a signed URL; nothing is sent."""
         client = await self._client()
         verb = {"GET": "get_object", "PUT": "put_object"}[method]
-        with self._edge("Presign", count=False):
+        with _translated("Presign"):
             url = await client.generate_presigned_url(
                 verb, Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=expires
             )
@@ -349,15 +349,22 @@ class Wire:
     async def _client(self) -> Any:
         return (await self.clients.get()).client
 
-    @contextmanager
-    def _edge(self, verb: str, *, count: bool = True) -> Iterator[None]:
-        """Raise a fault for whatever the SDK raises in the block."""
-        if count:
+    @asynccontextmanager
+    async def _edge(self, verb: str) -> AsyncIterator[None]:
+        """Count a request, wait for its turn, and raise a fault for whatever the SDK raises in the block."""
+        slots = (await self.clients.get()).slots
+        async with slots:
             self.sent[verb] += 1
-        try:
-            yield
-        except Exception as error:
-            raise fault_of(error, verb) from error
+            with _translated(verb):
+                yield
+
+
+@contextmanager
+def _translated(verb: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise fault_of(error, verb) from error
 
 
 class Download:
