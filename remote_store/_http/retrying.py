@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TypeVar
 
 import anyio
@@ -91,7 +92,7 @@ class Retrier:
 
     def deadline(self) -> float:
         """Return the time (by `anyio.current_time`) by which an operation that begins now must have ended."""
-        return anyio.current_time() + self.policy.timeout if self.policy.timeout is not None else float("inf")
+        return anyio.current_time() + self.policy.timeout if self.policy.timeout is not None else inf
 
     async def run(
         self,
@@ -111,10 +112,7 @@ class Retrier:
         while True:
             number += 1
             try:
-                with anyio.CancelScope(deadline=end) as scope:
-                    result = await attempt()
-                if scope.cancelled_caught:
-                    raise Fault("Deadline", self._late(number), maybe_done=True)
+                result = await (attempt() if end == inf else self._in_time(attempt, end, number))
             except Fault as fault:
                 fault.attempts = number
                 if on_fault is not None:
@@ -131,6 +129,11 @@ class Retrier:
             else:
                 self._budget.give(RetryBudget.COST if number > 1 else 1)
                 return result
+
+    async def _in_time(self, attempt: Callable[[], Awaitable[T]], end: float, number: int) -> T:
+        with anyio.CancelScope(deadline=end):
+            return await attempt()
+        raise Fault("Deadline", self._late(number), maybe_done=True)
 
     def _pause(self, fault: Fault, number: int, end: float) -> float | None:
         """Return the seconds to wait before another attempt, None if there is to be none."""

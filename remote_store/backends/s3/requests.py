@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import anyio
+
 from ..._core.condition import ALWAYS, Condition
 from ..._http.ranges import content_range, range_header
 from ..._http.retrying import Fault
@@ -353,10 +355,17 @@ class Wire:
     async def _edge(self, verb: str) -> AsyncIterator[None]:
         """Count a request, wait for its turn, and raise a fault for whatever the SDK raises in the block."""
         slots = (await self.clients.get()).slots
-        async with slots:
+        try:
+            slots.acquire_nowait()  # without a turn of the loop, which costs a tenth of a small request
+        except anyio.WouldBlock:
+            await slots.acquire()
+        try:
             self.sent[verb] += 1
-            with _translated(verb):
-                yield
+            yield
+        except Exception as error:
+            raise fault_of(error, verb) from error
+        finally:
+            slots.release()
 
 
 @contextmanager
