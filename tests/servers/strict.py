@@ -232,11 +232,20 @@ class StrictS3:
         upload = self.uploads.get(request.query["uploadId"])
         if upload is None:
             return error(404, "NoSuchUpload")
+        if "x-amz-copy-source" in request.headers:
+            return self._copied_part(request, upload[2])
         refused = self._checked(request)
         if refused:
             return refused
         upload[2][int(request.query["partNumber"])] = request.body
         return Reply(200, headers={"ETag": f'"{hashlib.md5(request.body).hexdigest()}"'})
+
+    def _copied_part(self, request: Request, parts: dict[int, bytes]) -> Reply:
+        source = self.objects[unquote(request.headers["x-amz-copy-source"]).lstrip("/").removeprefix("b/")]
+        start, last = request.headers["x-amz-copy-source-range"].removeprefix("bytes=").split("-")
+        piece = parts[int(request.query["partNumber"])] = source.data[int(start) : int(last) + 1]
+        etag = hashlib.md5(piece).hexdigest()
+        return Reply(200, f"<CopyPartResult {NAMESPACE}><ETag>&quot;{etag}&quot;</ETag></CopyPartResult>".encode())
 
     def _parts(self, request: Request) -> Reply:
         if request.query["uploadId"] not in self.uploads:

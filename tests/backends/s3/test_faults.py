@@ -496,3 +496,23 @@ async def test_one_of_many_racing_multipart_creates_wins(backend: AsyncS3Backend
     assert len(won) == 1
     assert strict.objects["file"].data[0] == won[0]
     assert strict.uploads == {}
+
+
+async def test_a_file_of_more_than_5_gib_is_copied_in_parts(backend: AsyncS3Backend, strict: StrictS3) -> None:
+    """S3 copies at most 5 GiB in one request; the parts are pinned to the version, the metadata goes along."""
+    await backend.write("file", BIG, metadata={"a": "b"})
+    strict.fail("copy", answer(error(400, "InvalidRequest")))
+    await backend.copy("file", "copy")
+    assert strict.objects["copy"].data == BIG
+    assert (await backend.get_file_info("copy")).metadata == {"a": "b"}
+    assert strict.uploads == {}
+
+
+@pytest.mark.parametrize("size", [1000, 50 * MIB])
+async def test_a_large_read_meets_in_the_middle(backend: AsyncS3Backend, strict: StrictS3, size: int) -> None:
+    """Issue 4: several requests at once for a large object, none for a byte twice but where they meet."""
+    data = os.urandom(size)
+    strict.put("file", data)
+    assert await backend.read_bytes("file") == data
+    strict.fail("get", cut(3_000_000))
+    assert await backend.read_bytes("file") == data
