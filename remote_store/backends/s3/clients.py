@@ -16,6 +16,7 @@ from anyio.lowlevel import RunVar
 
 from ..._contract.threads import in_thread
 from ..._http.budget import ByteBudget
+from .checksums import AVAILABLE
 from .config import S3Config
 from .errors import fault_of
 from .on_aiohttp import OneTrySession
@@ -102,7 +103,7 @@ async def _owner(config: S3Config) -> AsyncGenerator[Connection, None]:
 async def _entered(stack: AsyncExitStack, config: S3Config) -> Any:
     arguments = config.client_arguments()
     settings = config.config_arguments()
-    if config.checksum != "off" and (config.endpoint_url or "https").startswith("https"):
+    if config.checksum != "off" and AVAILABLE and (config.endpoint_url or "https").startswith("https"):
         # Under TLS a checksum of our own protects the bytes; hashing them again to sign them costs 0.7 CPU-s/GiB.
         settings["s3"].setdefault("payload_signing_enabled", False)
     try:
