@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import hashlib
 import importlib.util
+import io
 import multiprocessing
 import os
 import resource
@@ -265,16 +266,46 @@ def run_all(opener: Opener, bucket: Bucket, name: str, loop: str, options: argpa
 
 
 def facade(bucket: Bucket, options: argparse.Namespace, data: bytes) -> None:
-    """The generated blocking class."""
-    name = "remote_store S3Backend"
+    """The generated blocking class, and boto3 with its own parallel transfers."""
     backend = S3Backend(**bucket.options)
-    backend.write("warm", b"x", overwrite=True)
+    blocking(
+        "remote_store S3Backend",
+        lambda key, content: backend.write(key, content, overwrite=True),
+        lambda key: len(backend.read_bytes(key)),
+        backend.exists,
+        options,
+        data,
+    )
+    backend.close()
+    client, name = bucket.client, bucket.name
+
+    def get(key: str) -> int:
+        target = io.BytesIO()
+        client.download_fileobj(name, key, target)
+        return target.tell()
+
+    blocking(
+        "boto3",
+        lambda key, content: client.upload_fileobj(io.BytesIO(content), name, key),
+        get,
+        lambda key: client.head_object(Bucket=name, Key=key),
+        options,
+        data,
+    )
+
+
+def blocking(
+    name: str,
+    put: Callable[[str, bytes], Any],
+    get: Callable[[str], int],
+    exists: Callable[[str], Any],
+    options: argparse.Namespace,
+    data: bytes,
+) -> None:
+    """Run a blocking contender through the work of one thread and print its rows."""
+    put("warm", b"x")
     piece = os.urandom(SMALL)
-    calls: dict[str, Callable[[str], Any]] = {
-        "put": lambda key: backend.write(key, piece, overwrite=True),
-        "get": backend.read_bytes,
-        "exists": backend.exists,
-    }
+    calls: dict[str, Callable[[str], Any]] = {"put": lambda key: put(key, piece), "get": get, "exists": exists}
     for verb, call in calls.items():
         cost = Cost()
         with cost.measured():
@@ -282,16 +313,15 @@ def facade(bucket: Bucket, options: argparse.Namespace, data: bytes) -> None:
                 call(f"small/{number}")
         wall, cpu = cost.text
         row(name, f"4 KiB {verb}, 1-way", wall / options.small, cpu / options.small, "us", 1e6)
-    put, get = Cost(), Cost()
+    sent, fetched = Cost(), Cost()
     for _ in range(options.rounds):
-        with put.measured():
-            backend.write("large", data, overwrite=True)
-        with get.measured():
-            assert len(backend.read_bytes("large")) == len(data)
+        with sent.measured():
+            put("large", data)
+        with fetched.measured():
+            assert get("large") == len(data)
     gib = len(data) / 1024**3
-    for verb, cost in (("put", put), ("get", get)):
+    for verb, cost in (("put", sent), ("get", fetched)):
         row(name, f"{options.mib} MiB {verb}", cost.text[0], cost.text[1] / gib, "s wall, CPU-s/GiB", 1)
-    backend.close()
 
 
 def streamed(options: dict[str, Any], mib: int) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,9 +47,10 @@ class MultipartWrite:
 
     async def begin(self) -> None:
         """Create the upload. If the answer is lost another one is made; `abort_uploads` finds the first."""
-        self.upload_id = await self.retrier.run(
-            lambda: self.wire.create_upload(self.key, full_checksum=self.checksums, headers=self.headers)
-        )
+        with nothing_committed():
+            self.upload_id = await self.retrier.run(
+                lambda: self.wire.create_upload(self.key, full_checksum=self.checksums, headers=self.headers)
+            )
 
     async def run(self, first: list[Part], cutter: Cutter, share: Share) -> Put:
         """Send all parts and make the object."""
@@ -57,7 +59,8 @@ class MultipartWrite:
     async def finish(self, send: Callable[[], Awaitable[None]]) -> Put:
         """Let `send` send the parts, and make the object; on any error, and when cancelled, nothing is left of it."""
         try:
-            await send()
+            with nothing_committed():
+                await send()
             self.parts.sort(key=lambda part: part[0])
             return await self._complete()
         except BaseException:  # cancellation too: parts left behind are billed
@@ -142,6 +145,16 @@ class MultipartWrite:
                     log.warning("Upload %s of %r could not be aborted: %s", self.upload_id, self.key, fault.text)
         if scope.cancelled_caught:
             log.warning("Upload %s of %r could not be aborted within %g s", self.upload_id, self.key, ABORT_SECONDS)
+
+
+@contextmanager
+def nothing_committed() -> Iterator[None]:
+    """Say of a fault in the block that nothing was done: an upload is seen only once it is completed."""
+    try:
+        yield
+    except Fault as fault:
+        fault.maybe_done = False
+        raise
 
 
 def composite_etag(etags: list[str]) -> str | None:

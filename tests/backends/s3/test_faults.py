@@ -320,6 +320,18 @@ async def test_an_unconditional_write_without_any_answer_is_unknown(backend: Asy
         await backend.write("file", b"mine", overwrite=True)
 
 
+@pytest.mark.parametrize("verb", ["create", "part"])
+async def test_a_part_without_any_answer_leaves_nothing_in_doubt(
+    backend: AsyncS3Backend, strict: StrictS3, verb: str
+) -> None:
+    """Nothing is seen before the completion: the write was not done, and that is what is said."""
+    strict.fail(verb, lost(done=True), times=60)
+    with pytest.raises(BackendUnavailable) as raised:
+        await backend.write("file", bytes(17 * MIB))
+    assert not isinstance(raised.value, OutcomeUnknown)
+    assert strict.objects == {}
+
+
 async def test_a_completion_whose_answer_was_lost_is_a_success(backend: AsyncS3Backend, strict: StrictS3) -> None:
     """DECISIONS 25: the upload id is the token, the composite etag the proof."""
     data = os.urandom(17 * MIB)
