@@ -282,7 +282,7 @@ def facade(bucket: Bucket, options: argparse.Namespace, data: bytes) -> None:
     def get(key: str) -> int:
         target = io.BytesIO()
         client.download_fileobj(name, key, target)
-        return target.tell()
+        return len(target.getbuffer())  # parts arrive in any order
 
     blocking(
         "boto3",
