@@ -14,6 +14,7 @@ from ..._contract._async.content import AsyncContent, AsyncWritableContent, asyn
 from ..._contract.pages import AsyncPages
 from ..._contract.threads import in_thread
 from ..._core.capability import Capability, CapabilitySet
+from ..._core.errors import InvalidConfig
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from .commit import HAS_LOCKS, Staged
 from .errors import failure
@@ -58,6 +59,8 @@ class AsyncLocalBackend(AsyncBackend):
         self._files = LocalFiles(os.path.realpath(text), bool(fsync), "local")
         try:
             self._files.root.make()
+        except (FileExistsError, NotADirectoryError):
+            raise InvalidConfig(f"root is a file, or lies below one: {text!r}; name a folder") from None
         except OSError as error:
             raise failure(error, text, "local") from error
 
@@ -108,7 +111,7 @@ class AsyncLocalBackend(AsyncBackend):
     # Reading
 
     def read(self, path: str) -> LocalSource:
-        """Open a file and return its content as an iterator of chunks of at most 256 KiB.
+        """Open a file and return its content as an iterator of chunks, of 256 KiB at first, growing to 1 MiB.
 
         Raises NotFound and InvalidPath when it is opened.
         """
