@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Itera
 from itertools import chain
 from typing import Generic, TypeVar
 
-import anyio
-
 from ..._contract._async.backend import AsyncBackend
 from ..._contract._async.content import AsyncContent, AsyncWritableContent, async_content
 from ..._contract.pages import AsyncPages
-from ..._contract.threads import in_thread
+from ..._contract.threads import in_thread, to_the_end
 from ..._core.capability import Capability, CapabilitySet
 from ..._core.errors import InvalidConfig
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
@@ -164,8 +162,7 @@ class AsyncLocalBackend(AsyncBackend):
                 batch.clear()  # or two batches would be in memory while the next one is pulled
             return await in_thread(self._files.finish, staged, path, size)
         except BaseException:
-            with anyio.move_on_after(ABORT_SECONDS, shield=True):
-                await in_thread(lambda: self._files.step(path, staged.abort))
+            await to_the_end(ABORT_SECONDS, lambda: self._files.step(path, staged.abort))
             raise
 
     async def write_atomic(
