@@ -54,7 +54,7 @@ docs: venv ## the site, strictly, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 unit: venv
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not soak and not bench' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 fix: venv ## format, sort imports, rewrite the twins
 	$(BIN)/ruff check --fix .

@@ -18,7 +18,7 @@ from .._contract._async.streams import AsyncByteSource
 from .._contract._sync.backend import Backend
 from .._contract._sync.content import Content
 from .._contract.pages import AsyncPages
-from .._contract.threads import in_thread
+from .._contract.threads import in_thread, to_the_end
 from .._core.capability import Capability, CapabilitySet
 from .._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from .._core.options import WriteOptions, given
@@ -32,6 +32,8 @@ MAX_CALLS = 40
 """Blocking calls at a time for one adapter and loop: as many as anyio's own limiter has, which stays the user's."""
 MAX_STREAMED_WRITES = 40
 """Under a limit of their own: they wait for content, which may come from calls that need a thread themselves."""
+CLOSE_SECONDS = 30.0
+"""How long closing a stream that was read may take before it is left to its thread."""
 PIECE_BYTES = 64 * 1024
 """What `read` hands out at a time (CONTRACT 40, DECISIONS 13)."""
 PAGE = 256
@@ -343,8 +345,7 @@ class _Pieces(AsyncByteSource):
         """Close the file, also when the caller is being cancelled."""
         self._ended = True
         if self._stream is not None:
-            with CancelScope(shield=True):
-                await self._adapter._run(self._close)
+            await to_the_end(CLOSE_SECONDS, self._close)
 
     def __del__(self) -> None:
         stream, self._stream = self._stream, None

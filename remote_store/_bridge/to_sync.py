@@ -318,7 +318,8 @@ class AsyncBackendSyncAdapter(Backend):
         """Close the wrapped backend, let running calls end, stop the loop and join its thread.
 
         Errors of the wrapped backend are logged as warnings. After `timeout` seconds (None: never) one warning is
-        logged and what still runs is cancelled. Closing twice does nothing.
+        logged and what still runs is cancelled. Closing twice does nothing. Unlike all else it is allowed in a thread
+        whose event loop is running, and blocks it: to refuse would be to leak.
         """
         self._portal.close(self._async_backend.aclose, timeout, for_good=self.close_is_terminal)
 

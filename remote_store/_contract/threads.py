@@ -11,7 +11,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
-__all__ = ["in_thread"]
+__all__ = ["in_thread", "to_the_end"]
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -49,6 +49,25 @@ async def _ended(call: _Call[T]) -> None:
             continue  # Task.cancel() once more: the first one is on its way already
 
 
+async def to_the_end(seconds: float, function: Callable[[Unpack[Args]], object], *args: *Args) -> None:
+    """Run a blocking clean-up in a worker thread, whatever cancels its caller meanwhile; that is raised afterwards.
+
+    After `seconds` it is left behind: only a mount that hangs can take that long, and the loop must go on.
+    """
+    call = _Call(function, args)
+    cancelled: BaseException | None = None
+    with anyio.move_on_after(seconds, shield=True) as scope:
+        while not call.ended:
+            try:
+                await anyio.to_thread.run_sync(call.finish, abandon_on_cancel=True, limiter=CapacityLimiter(1))
+            except anyio.get_cancelled_exc_class() as error:
+                if scope.cancel_called:
+                    raise
+                cancelled = error  # asyncio's Task.cancel(), which no shield keeps away
+    if cancelled is not None:
+        raise cancelled
+
+
 def _own_limiter() -> CapacityLimiter:
     try:
         return _limiter.get()
@@ -73,12 +92,22 @@ class _Call(Generic[T]):
     def __call__(self) -> T:
         if not self._begun.acquire(blocking=False):
             raise RuntimeError("the call was withdrawn")  # seen by nobody: its caller has been cancelled
+        return self._run()
+
+    def _run(self) -> T:
         try:
             return self._function(*self._args)
         finally:
             # Let go of what it worked on: this thread may keep the call for longer than its caller waits.
             del self._function, self._args
             self._ended.release()
+
+    def finish(self) -> None:
+        """Run the call, or wait for its end if another thread has begun it."""
+        if self._begun.acquire(blocking=False):
+            self._run()
+        else:
+            self.wait()
 
     @property
     def ended(self) -> bool:

@@ -13,12 +13,13 @@ from typing import Any, Literal, Self
 
 import anyio
 
-from .._contract.threads import in_thread
+from .._contract.threads import in_thread, to_the_end
 from .errors import CheckpointNotFound
 from .place import Place, text_of
 from .restoring import PAYLOAD, Restored, Restorer
 from .running import run
 from .saving import FolderSaver, ObjectSaver, path_of
+from .staging import REMOVE_SECONDS
 from .sync_checkpoint import checked_bytes, checked_concurrency, only_file, restore_target
 from .transfer import CONCURRENCY, Progress
 from .tree import Ignore
@@ -169,8 +170,7 @@ class AsyncCheckpoint:
 
     async def aclose(self) -> None:
         """Remove the local folder `path` now, in a worker thread; else it goes with the object, on the loop's time."""
-        with anyio.CancelScope(shield=True):
-            await in_thread(self._td.cleanup)
+        await to_the_end(REMOVE_SECONDS, self._td.cleanup)
 
     async def __aenter__(self) -> Self:
         return self
@@ -193,8 +193,7 @@ class AsyncCheckpoint:
         except CheckpointNotFound:
             return
         finally:
-            with anyio.CancelScope(shield=True):
-                await in_thread(fresh.cleanup)
+            await to_the_end(REMOVE_SECONDS, fresh.cleanup)
 
     @property
     def _is_folder(self) -> bool:

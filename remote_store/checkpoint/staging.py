@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import anyio
+from .._contract.threads import in_thread, to_the_end
 
-from .._contract.threads import in_thread
+__all__ = ["REMOVE_SECONDS", "entries", "land", "staged"]
 
-__all__ = ["entries", "land", "staged"]
+REMOVE_SECONDS = 300.0
+"""How long removing a staged checkpoint may take: 100,000 small files on a slow disk."""
 
 PREFIX = ".~restore."
 """Begins the name of a staging folder; a killed restore leaves one, which `entries` doesn't count."""
@@ -28,9 +29,8 @@ async def staged(target: Path) -> AsyncIterator[Path]:
         await in_thread(stage.mkdir, 0o700)
         yield stage
     finally:
-        # Shielded: a cancelled restore must not leave what it had so far. It deletes local files, so it ends.
-        with anyio.CancelScope(shield=True):
-            await in_thread(shutil.rmtree, stage, True)
+        # A cancelled restore must not leave what it had so far.
+        await to_the_end(REMOVE_SECONDS, shutil.rmtree, stage, True)
 
 
 def entries(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 
 from remote_store import Capability, InvalidPath, NotFound
 from remote_store._contract.pages import AsyncPages
-from remote_store._contract.threads import in_thread
+from remote_store._contract.threads import in_thread, to_the_end
 from remote_store.aio import AsyncLocalBackend, AsyncMemoryBackend, AsyncReadStream, AsyncStore, SyncBackendAdapter
 from remote_store.backends import LocalBackend
 from tests.bridge.scripted import Chunks
@@ -309,6 +309,40 @@ async def test_asyncios_own_cancellation_waits_too(cancellations: int) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert left.is_set()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("cancellations", [1, 2, 3])
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_clean_up_runs_to_its_end_whatever_cancels_its_caller(cancellations: int, begun: bool) -> None:
+    """DESIGN 7: asyncio's own cancel comes through any shield; the clean-up is done all the same, and once."""
+    started, release, runs = threading.Event(), threading.Event(), []
+
+    def clean() -> None:
+        started.set()
+        release.wait(10)
+        runs.append("clean")
+
+    task = asyncio.ensure_future(to_the_end(30, clean))
+    await asyncio.sleep(0)
+    if begun:
+        await asyncio.to_thread(started.wait, 10)
+    for _ in range(cancellations):
+        task.cancel()
+        await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert runs == ["clean"]
+
+
+@pytest.mark.anyio
+async def test_a_clean_up_that_hangs_is_left_behind() -> None:
+    """STYLE 7: a shield has a bound."""
+    release = threading.Event()
+    with anyio.fail_after(10):
+        await to_the_end(0.05, release.wait, 20)
+    release.set()
 
 
 @pytest.mark.asyncio

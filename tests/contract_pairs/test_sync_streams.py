@@ -237,3 +237,40 @@ def test_a_range_reader_refuses_what_a_file_refuses() -> None:
     for use in (reader.tell, lambda: reader.read(1), lambda: reader.seek(0)):
         with pytest.raises(ValueError, match="closed"):
             use()
+
+
+class Bare:
+    """The least that a third party may return from `read`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._source = io.BytesIO(data)
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        return self._source.read(size)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class BareStreams(TableBackend):
+    """A third party's backend whose streams can be read and closed, and nothing else."""
+
+    def read(self, path: str) -> Any:
+        self.last = Bare(self.table.load(path))
+        return self.last
+
+
+def test_a_stream_with_read_and_close_alone_serves_every_read() -> None:
+    """CONTRACT 4, 37: the defaults ask a backend's stream for no more than that."""
+    backend = BareStreams()
+    backend.write("a", DATA)
+    with backend.read_seekable("a") as stream:
+        assert (stream.seek(-3, io.SEEK_END), stream.read()) == (SIZE - 3, DATA[-3:])
+    assert backend.last.closed
+    buffer = bytearray(10)
+    assert backend.read_into("a", buffer, 5) == 10
+    assert bytes(buffer) == DATA[5:15]
+    assert backend.last.closed
+    assert backend.read_ranges("a", [(0, 2), (990, 2000)]) == [DATA[:2], DATA[990:]]
+    assert backend.last.closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from ..._core.capability import Capability
@@ -53,7 +53,7 @@ def _ranged(backend: Backend, path: str) -> RangeReader:
 @contextmanager
 def reading(backend: Backend, path: str) -> Iterator[Iterator[bytes]]:
     """Give the chunks of an object, and close its stream at the end of the block."""
-    with backend.read(path) as stream:
+    with closing(backend.read(path)) as stream:
         yield iter(lambda: stream.read(PIECE), b"")
 
 

@@ -9,6 +9,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def seekable(stream: BinaryIO, ranged: Callable[[], RangeReader] | None) -> Bina
 
     `stream` is closed unless it is returned, also when the copying fails.
     """
-    if stream.seekable():
+    can_seek = getattr(stream, "seekable", None)  # a third party's stream may have `read` and `close` alone
+    if can_seek is not None and can_seek():
         return stream
     if ranged is None:
         return spooled(stream)
@@ -90,7 +92,7 @@ def spooled(stream: BinaryIO) -> BinaryIO:
     """Copy `stream` to a temporary file (in memory up to `SPOOL_BYTES`), close it, and return the copy at 0."""
     copy: Any = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  # handed to the caller
     try:
-        with stream:
+        with closing(stream):
             shutil.copyfileobj(stream, copy, READ_AHEAD)
         copy.seek(0)
     except BaseException:

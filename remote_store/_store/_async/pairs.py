@@ -19,7 +19,7 @@ from ..._core.models import FolderEntry
 from ..atomic import AsyncAtomicFile
 from ..log import completed
 
-__all__ = ["ProxyFace", "ReadStream", "StoreFace", "adopt", "default", "mapped", "open_stream", "subfolders"]
+__all__ = ["ProxyFace", "ReadStream", "StoreFace", "adopt", "default", "mapped", "open_stream", "subfolders", "wrapped"]
 
 Old = TypeVar("Old")
 New = TypeVar("New")
@@ -66,6 +66,11 @@ def adopt(backend: Any) -> Any:
     if isinstance(backend, Backend):
         return original_of(backend) or SyncBackendAdapter(backend)
     return backend
+
+
+def wrapped(backend: Any) -> Any:
+    """Return the backend that `adopt` was given, which is what makes two stores the same (CONTRACT 79)."""
+    return backend._backend if type(backend) is SyncBackendAdapter else backend
 
 
 def open_stream(backend: Any, key: str, **options: object) -> AsyncReadStream:

@@ -29,7 +29,7 @@ from ..rules import (
     optional,
     write_options,
 )
-from .pairs import ReadStream, StoreFace, adopt, default, mapped, open_stream, subfolders
+from .pairs import ReadStream, StoreFace, adopt, default, mapped, open_stream, subfolders, wrapped
 
 __all__ = ["AsyncStore"]
 
@@ -477,10 +477,10 @@ class AsyncStore(StoreFace):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AsyncStore) or type(other) is not type(self):
             return NotImplemented
-        return self._backend is other._backend and self._root == other._root
+        return wrapped(self._backend) is wrapped(other._backend) and self._root == other._root
 
     def __hash__(self) -> int:
-        return hash((id(self._backend), self._root))
+        return hash((id(wrapped(self._backend)), self._root))
 
     def __repr__(self) -> str:
         return f"AsyncStore(backend={self._backend.name!r}, root_path={self._root!r})"

@@ -14,7 +14,7 @@ from ..._core.capability import Capability
 from ..._core.models import FolderEntry
 from ..log import completed
 
-__all__ = ["ProxyFace", "ReadStream", "StoreFace", "adopt", "default", "mapped", "open_stream", "subfolders"]
+__all__ = ["ProxyFace", "ReadStream", "StoreFace", "adopt", "default", "mapped", "open_stream", "subfolders", "wrapped"]
 
 Old = TypeVar("Old")
 New = TypeVar("New")
@@ -65,6 +65,13 @@ def adopt(backend: Any) -> Any:
 
         return AsyncBackendSyncAdapter(backend)
     return backend
+
+
+def wrapped(backend: Any) -> Any:
+    """Return the backend that `adopt` was given, which is what makes two stores the same (CONTRACT 79)."""
+    from ..._bridge.to_sync import AsyncBackendSyncAdapter
+
+    return backend._async_backend if type(backend) is AsyncBackendSyncAdapter else backend
 
 
 def open_stream(backend: Any, key: str, **options: object) -> BinaryIO:

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Itera
 from itertools import chain
 from typing import Generic, TypeVar
 
-import anyio
-
 from ..._contract._async.backend import AsyncBackend
 from ..._contract._async.content import AsyncContent, AsyncWritableContent, async_content
 from ..._contract.pages import AsyncPages
-from ..._contract.threads import in_thread
+from ..._contract.threads import in_thread, to_the_end
 from ..._core.capability import Capability, CapabilitySet
+from ..._core.errors import InvalidConfig
 from ..._core.models import FileInfo, FolderEntry, FolderInfo, ResolutionPlan, WriteResult
 from .commit import HAS_LOCKS, Staged
 from .errors import failure
@@ -58,6 +57,8 @@ class AsyncLocalBackend(AsyncBackend):
         self._files = LocalFiles(os.path.realpath(text), bool(fsync), "local")
         try:
             self._files.root.make()
+        except (FileExistsError, NotADirectoryError):
+            raise InvalidConfig(f"root is a file, or lies below one: {text!r}; name a folder") from None
         except OSError as error:
             raise failure(error, text, "local") from error
 
@@ -108,7 +109,7 @@ class AsyncLocalBackend(AsyncBackend):
     # Reading
 
     def read(self, path: str) -> LocalSource:
-        """Open a file and return its content as an iterator of chunks of at most 256 KiB.
+        """Open a file and return its content as an iterator of chunks, of 256 KiB at first, growing to 1 MiB.
 
         Raises NotFound and InvalidPath when it is opened.
         """
@@ -161,8 +162,7 @@ class AsyncLocalBackend(AsyncBackend):
                 batch.clear()  # or two batches would be in memory while the next one is pulled
             return await in_thread(self._files.finish, staged, path, size)
         except BaseException:
-            with anyio.move_on_after(ABORT_SECONDS, shield=True):
-                await in_thread(lambda: self._files.step(path, staged.abort))
+            await to_the_end(ABORT_SECONDS, lambda: self._files.step(path, staged.abort))
             raise
 
     async def write_atomic(

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["CHUNK", "LocalSource", "fill", "open_stream", "read_all", "read_range"]
 
 CHUNK = 256 * 1024
-"""Bytes of a chunk handed out, and the size of the first batch."""
+"""Bytes of the first chunk handed out, and of the first batch."""
+
+PIECES = 8
+"""Chunks of a large batch: with 1 MiB each of 8 MiB a read costs 0.87 x what it does with 256 KiB each."""
+
+STREAM_BUFFER = 64 * 1024
+"""Bytes that a sync stream reads ahead; what is read in larger pieces goes straight to the caller's buffer."""
 
 MAX_BATCH = 8 * 1024 * 1024
 """Bytes read in one hop to a worker at most: at 8 MiB a hop costs 12 % of a plain read, at 256 KiB 8 x (DECISIONS 13)."""
@@ -89,7 +95,7 @@ class LocalStream(io.BufferedReader):
     """A file opened for reading, seekable; `size` (bytes) and `etag` are those it had when it was opened."""
 
     def __init__(self, raw: io.RawIOBase, state: os.stat_result) -> None:
-        super().__init__(raw, CHUNK)
+        super().__init__(raw, STREAM_BUFFER)
         self.size: int = state.st_size
         self.etag: str = etag_of(state)
 
@@ -150,15 +156,15 @@ class LocalSource(AsyncByteSource):
         """Read the next batch; at the end of the file close it in the same hop."""
         if not self._is_open:
             self._open()
-        left = self._batch
+        size, left = max(CHUNK, self._batch // PIECES), self._batch
         try:
             while left > 0 and not self._ended:
-                chunk = os.read(self._fd, CHUNK)
+                chunk = os.read(self._fd, size)
                 if chunk:
                     self._chunks.append(chunk)
-                left -= CHUNK
+                left -= size
                 self._left -= len(chunk)
-                if not chunk or (len(chunk) < CHUNK and self._left <= 0):
+                if not chunk or (len(chunk) < size and self._left <= 0):
                     self._close()
         except OSError as error:
             self._close()

@@ -16,7 +16,6 @@ import pytest
 from remote_store._core.errors import (
     BackendUnavailable,
     NoSpace,
-    NotFound,
     PermissionDenied,
     RemoteStoreError,
 )
@@ -231,10 +230,3 @@ print(files.read_bytes("d/f"))
     done = subprocess.run([sys.executable, "-c", program, str(root)], capture_output=True, text=True, check=False)
     assert done.stdout == "b'x'\n", done.stderr
     assert hasattr(guard, "_openat2")
-
-
-def test_a_missing_root_that_can_not_be_made_is_our_error(tmp_path: Path) -> None:
-    """CONTRACT 86: from the constructor too, with the path."""
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises((NotFound, BackendUnavailable), match="file/root"):
-        LocalBackend(str(tmp_path / "file" / "root"))
