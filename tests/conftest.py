@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import hypothesis
@@ -10,6 +11,10 @@ import pytest
 from tests.servers.fixtures import bucket, moto_bucket, moto_server, s3_server
 
 __all__ = ["anyio_backend", "bucket", "moto_bucket", "moto_server", "s3_server"]
+
+# A shell starts its background jobs with SIGINT ignored, and children inherit that: Ctrl-C has tests, wherever they run.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no bug, and a failure must come again when the test is run again.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
