@@ -27,9 +27,6 @@ class AsyncByteSource(AsyncIterator[bytes]):
     async def open(self) -> None:
         """Open the object; NotFound and InvalidPath come here. Opening twice does nothing."""
 
-    async def __anext__(self) -> bytes:
-        raise NotImplementedError
-
     async def aclose(self) -> None:
         """Give the resources back. Closing twice does nothing."""
 
