@@ -222,9 +222,6 @@ class ResolutionPlan:
         return (type(self), (self.kind, self.backend, self.key, self.native_path, dict(self.details)))
 
 
-Entry = FileInfo | FolderEntry | FolderInfo | WriteResult
-
-
 def rebased(entry: Any, prefix: str) -> Any:
     """Return a model from a backend with `prefix` (a folder key, `""` for none) cut off its path (CONTRACT 26).
 

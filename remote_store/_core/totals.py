@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from .keys import RemotePath
-from .models import UNKNOWN_TIME, FileInfo, FolderInfo
+from .models import FileInfo, FolderInfo, known_time
 
 __all__ = ["FolderTotals"]
 
@@ -21,8 +21,8 @@ class FolderTotals:
         """Count one file; an unknown time leaves the latest one as it is."""
         self._files += 1
         self._bytes += info.size
-        moment = info.modified_at
-        if moment != UNKNOWN_TIME and (self._latest is None or moment > self._latest):
+        moment = known_time(info.modified_at)
+        if moment is not None and (self._latest is None or moment > self._latest):
             self._latest = moment
 
     def info(self, path: RemotePath) -> FolderInfo:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._core.condition import condition_of
 from .._core.errors import InvalidPath, NotFound
-from .._core.models import UNKNOWN_TIME, FileInfo, PathEntry, WriteResult, rebased
+from .._core.models import FileInfo, PathEntry, WriteResult, known_time, rebased
 from .._core.options import given, refuse_given
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "checked_limit",
     "entry_filter",
     "folder_missing",
-    "given",
     "glob_escape",
     "head_of",
     "optional",
@@ -26,12 +25,16 @@ __all__ = [
 
 def checked_depth(max_depth: int | None) -> None:
     """Raise ValueError for a negative depth and TypeError for one that is no integer."""
-    if max_depth is None:
+    _check_count("max_depth", max_depth)
+
+
+def _check_count(what: str, value: object) -> None:
+    if value is None:
         return
-    if isinstance(max_depth, bool) or not isinstance(max_depth, int):
-        raise TypeError(f"max_depth must be an int or None, not {type(max_depth).__name__}")
-    if max_depth < 0:
-        raise ValueError(f"max_depth must be >= 0, not {max_depth}")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{what} must be an int or None, not {type(value).__name__}")
+    if value < 0:
+        raise ValueError(f"{what} must be >= 0, not {value}")
 
 
 def write_options(overwrite: bool, metadata: dict[str, str] | None, if_match: str | None) -> dict[str, Any]:
@@ -53,13 +56,8 @@ def optional(backend: Any, **options: object) -> dict[str, Any]:
 
 def checked_limit(limit: int | None, pattern: str | None) -> None:
     """Raise for a limit that is none, and for one beside a pattern: it counts what the backend lists."""
-    if limit is None:
-        return
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise TypeError(f"limit must be an int or None, not {type(limit).__name__}")
-    if limit < 0:
-        raise ValueError(f"limit must be >= 0, not {limit}")
-    if pattern is not None:
+    _check_count("limit", limit)
+    if limit is not None and pattern is not None:
         raise ValueError("limit and pattern can't be combined: the limit counts before the pattern chooses")
 
 
@@ -89,14 +87,13 @@ def glob_escape(key: str) -> str:
 
 def head_of(info: FileInfo) -> WriteResult:
     """Return what a look-up tells, in the shape of a write's result (CONTRACT 71)."""
-    modified = info.modified_at
     return WriteResult(
         path=info.path,
         size=info.size,
         source="sidecar",
         digest=info.digest,
         etag=info.etag,
-        last_modified=None if modified == UNKNOWN_TIME else modified,
+        last_modified=known_time(info.modified_at),
         metadata=info.metadata,
     )
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Self
 
-from ..._core.keys import split
+from ..._core.keys import ancestors, split
 from .guard import FOLDER, HAS_DIR_FD, O_NOFOLLOW, inside, open_beneath, resolve
 
 __all__ = ["Folder", "Root"]
@@ -189,7 +189,7 @@ class Root:
 
     def file_above(self, key: str) -> str | None:
         """Return the topmost folder in `key` that is a file in truth, None if there is none."""
-        for folder in ancestors_and_self(split(key)[0]):
+        for folder in ancestors(key):
             state = self.stat(folder)
             if state is None:
                 return None
@@ -213,13 +213,3 @@ class Root:
         if os.path.islink(path):  # realpath gives up on a circle and leaves it in
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         return path
-
-
-def ancestors_and_self(folder: str) -> Iterator[str]:
-    """Yield the folders of a key from the topmost down, the key itself last."""
-    end = folder.find("/")
-    while end != -1:
-        yield folder[:end]
-        end = folder.find("/", end + 1)
-    if folder:
-        yield folder

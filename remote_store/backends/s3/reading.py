@@ -21,8 +21,6 @@ __all__ = ["Reader", "S3Source"]
 
 GAP = 256 * 1024
 """Bytes between two ranges that are rather read than asked for apart: a request costs as much as these (1-2 ms)."""
-PROGRESS = 64 * 1024
-"""Bytes that count as progress: a body cut after fewer each time would be asked for again for ever."""
 HURRY = 16 * 1024 * 1024
 """Objects above this are read by several requests at once."""
 
