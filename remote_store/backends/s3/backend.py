@@ -18,12 +18,13 @@ from ..._core.options import WriteOptions
 from ..._core.ranges import checked_offset, checked_ranges, writable
 from ..._core.retry import RetryPolicy
 from ..._core.secret import Secret
+from ..._http.reading import ObjectSource, Wanted
 from .config import S3Config
 from .core import Core
+from .errors import Place
 from .folders import Folders
 from .names import file_key, node_key
 from .objects import Objects
-from .reading import S3Source, Wanted
 from .requests import Wire
 
 __all__ = ["AsyncS3Backend"]
@@ -169,7 +170,7 @@ class AsyncS3Backend(AsyncBackend):
         PreconditionFailed, one that arrives with a wrong checksum IntegrityError, at its end.
         """
         self._admit()
-        return S3Source(self._core.reader, lambda: self._wanted(path, version_id))
+        return ObjectSource(self._core.reader, lambda: self._wanted(path, version_id))
 
     async def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
         """Return the whole content of a file, a large one by several requests at a time."""
@@ -196,7 +197,7 @@ class AsyncS3Backend(AsyncBackend):
         asked = checked_ranges(ranges)
         return await self._core.reader.ranges(self._wanted(path, version_id), asked)
 
-    def _wanted(self, path: str, version_id: str | None) -> Wanted:
+    def _wanted(self, path: str, version_id: str | None) -> Wanted[Place]:
         return Wanted(file_key(path, self.name), self._core.place(path), version_id)
 
     # Writing

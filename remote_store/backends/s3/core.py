@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from ..._http.reading import Reader
 from ..._http.retrying import Fault, Retrier, budget_for
 from .clients import Clients
 from .config import S3Config
 from .errors import MISSING, Place, failure
 from .names import folder_error, prefix_of
 from .probe import Probe
-from .reading import Reader
+from .reading import S3Reading
 from .requests import Head, Wire
 from .writing import Writer
 
@@ -32,12 +33,10 @@ class Core:
         self.probe = Probe(self.wire, self.retrier, ask=config.endpoint_url is not None)
         self.writer = Writer(self.wire, self.retrier, config)
         self.reader = Reader(
-            self.wire,
+            S3Reading(self.wire, self.explained, verify=config.checksum != "off"),
             self.retrier,
-            self.explained,
             piece=config.part_size,
             concurrency=config.max_concurrency,
-            verify=config.checksum != "off",
         )
 
     def place(self, path: str) -> Place:

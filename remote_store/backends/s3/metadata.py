@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import secrets
 from collections.abc import Mapping
 
 from ..._core.metadata import MAX_METADATA_BYTES, checked_metadata
+from ..._http.words import text_of, word
 
 __all__ = ["WRITE_ID", "from_headers", "new_write_id", "to_headers", "with_write_id"]
 
@@ -16,7 +15,6 @@ WRITE_ID = "rs-write-id"
 """Names the write that made an object, so that a write whose answer was lost finds itself again (DECISIONS 25)."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_ENCODED = re.compile(r"=\?utf-8\?b\?([A-Za-z0-9+/=]*)\?=", re.IGNORECASE)
 
 
 def to_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
@@ -31,27 +29,13 @@ def to_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
             raise ValueError(f"metadata key {key!r} has characters that no header name can have")
         if key.lower() == WRITE_ID:
             raise ValueError(f"metadata key {key!r} is used by the library itself")
-        stored[key] = _word(value)
+        stored[key] = word(value)
     return stored
-
-
-def _word(value: str) -> str:
-    # Blanks at the ends are cut off on the way, and some servers drop what is empty.
-    if value and value.isascii() and value == value.strip() and not _ENCODED.search(value):
-        return value
-    return f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
 
 
 def from_headers(stored: Mapping[str, str] | None) -> dict[str, str]:
     """Return metadata as it was given, without our own entry."""
-    return {key: _ENCODED.sub(_text, value) for key, value in (stored or {}).items() if key.lower() != WRITE_ID}
-
-
-def _text(match: re.Match[str]) -> str:
-    try:
-        return base64.b64decode(match[1], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return match[0]
+    return {key: text_of(value) for key, value in (stored or {}).items() if key.lower() != WRITE_ID}
 
 
 def new_write_id() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 from aiobotocore.httpxsession import HttpxSession
 
-from .quiet import Born, Watched, close_all
+from ..._http.quiet import Born, Watched, close_all
 
 __all__ = ["TidyHttpxSession"]
 

@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 
 from ..._core.condition import ALWAYS, Condition
+from ..._http.quiet import Born, Watched, close_all
 from ..._http.ranges import content_range, range_header
 from ..._http.retrying import Fault
 from .bodies import body_of
@@ -25,7 +26,6 @@ from .clients import Clients, Connection
 from .errors import fault_of, unexpected
 from .metadata import WRITE_ID, from_headers
 from .precondition import plain_etag, quoted, write_condition
-from .quiet import Born, Watched, close_all
 
 log = logging.getLogger("remote_store.s3")
 
