@@ -16,16 +16,17 @@ from anyio.lowlevel import RunVar
 
 from ..._contract.threads import in_thread
 from ..._http.budget import ByteBudget
+from ..._http.turns import Turns
 from .checksums import AVAILABLE
 from .config import S3Config
 from .errors import fault_of
 from .on_aiohttp import OneTrySession
+from .times import moment_of
 
 __all__ = ["Clients", "Connection"]
 
-IN_FLIGHT = 32
-"""Requests that wait for an answer at a time: the SDK takes 0.6 ms of the loop to prepare one, and a thousand tasks that
-begin together would stall it for as many times that."""
+BEGIN_PER_PASS = 8
+"""Requests that begin in one pass of the event loop: the SDK takes 0.6 ms to prepare one."""
 
 _loader_lock = threading.Lock()
 _loader: Any = None
@@ -37,7 +38,7 @@ class Connection:
     def __init__(self, client: Any, config: S3Config) -> None:
         self.client = client
         self.budget = ByteBudget(config.byte_budget)
-        self.slots = anyio.Semaphore(min(config.max_pool_connections, IN_FLIGHT))
+        self.turns = Turns(config.max_pool_connections, BEGIN_PER_PASS)
         """Turns of requests that wait for their answer; bodies that are being read have no turn."""
         self.dropped: list[Any] = []
         """Bodies whose stream was collected unread: closing waits, a collector must not (CONTRACT 111)."""
@@ -150,4 +151,5 @@ def _session(config: S3Config) -> AioSession:
             _loader.load_data("endpoints")
             _loader.load_data("partitions")
     session.register_component("data_loader", _loader)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
     return session

@@ -6,7 +6,10 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from platform import python_version
 from typing import Any
+
+import botocore
 
 from ..._core.retry import RetryPolicy
 from ..._core.secret import Secret
@@ -145,7 +148,8 @@ class S3Config:
             # Ours are computed and compared elsewhere (`checksums`); botocore's default would break other servers.
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
-            "user_agent_extra": f"remote-store-aio/{__version__}",
+            # As a whole: the SDK puts its own together anew for each request, which takes 0.1 ms.
+            "user_agent": f"remote-store-aio/{__version__} Botocore/{botocore.__version__} Python/{python_version()}",
         }
         return {**defaults, **given, "s3": s3, "retries": {"total_max_attempts": 1, "mode": "standard"}}
 

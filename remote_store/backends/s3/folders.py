@@ -214,8 +214,8 @@ class Folders:
         limit = datetime.now(UTC) - timedelta(seconds=checked_seconds(older_than, "older_than"))
         aborted = 0
         for upload in await self.uploads(key, path):
-            if upload.started > limit:
-                continue
+            if upload.started is None or upload.started > limit:
+                continue  # what may be young may be under way
             with translated(core.place(upload.key)):
                 try:
                     await core.run(lambda it=upload: core.wire.abort_upload(it.key, it.upload_id))  # type: ignore[misc]

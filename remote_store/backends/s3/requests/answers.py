@@ -55,7 +55,8 @@ class Upload:
 
     key: str
     upload_id: str
-    started: datetime
+    started: datetime | None
+    """None if the service told none that can be read."""
 
 
 def head_of(reply: Mapping[str, Any], verb: str, *, allow_missing: bool = False) -> Head:

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import anyio
-
 from ..clients import Clients, Connection
 from ..errors import fault_of
 
@@ -33,18 +31,15 @@ class Edge:
     @asynccontextmanager
     async def _edge(self, verb: str) -> AsyncIterator[None]:
         """Count a request, wait for its turn, and raise a fault for whatever the SDK raises in the block."""
-        slots = (await self.clients.get()).slots
-        try:
-            slots.acquire_nowait()  # without a turn of the loop, which costs a tenth of a small request
-        except anyio.WouldBlock:
-            await slots.acquire()
+        turns = (await self.clients.get()).turns
+        await turns.take()
         try:
             self.sent[verb] += 1
             yield
         except Exception as error:
             raise fault_of(error, verb) from error
         finally:
-            slots.release()
+            turns.give()
 
 
 @contextmanager

@@ -124,7 +124,9 @@ class UploadRequests(Edge):
             reply = await client.list_multipart_uploads(Bucket=self.bucket, Prefix=prefix, **marker)
             if "IsTruncated" not in reply:
                 raise unexpected("the answer is no list of uploads", "ListMultipartUploads")
-            found = [Upload(entry["Key"], entry["UploadId"], entry["Initiated"]) for entry in reply.get("Uploads", ())]
+            found = [
+                Upload(entry["Key"], entry["UploadId"], entry.get("Initiated")) for entry in reply.get("Uploads", ())
+            ]
             following: dict[str, str] = {}
             if reply["IsTruncated"]:
                 following = {"KeyMarker": reply.get("NextKeyMarker", "")}
