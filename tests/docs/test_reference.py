@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference"
-MODULES = {"remote_store": "remote_store", "aio": "remote_store.aio", "backends": "remote_store.backends"}
+MODULES = {
+    "testing": "remote_store.testing.faults",
+    "remote_store": "remote_store",
+    "aio": "remote_store.aio",
+    "backends": "remote_store.backends",
+}
 MODULES |= {"checkpoint": "remote_store.checkpoint"}
 
 
