@@ -26,16 +26,15 @@ NAMES = {
     "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncBackend": "Backend",
     "AsyncContent": "Content",
-    "AsyncCachedStore": "CachedStore",
     "AsyncExitStack": "ExitStack",
     "AsyncIterator": "Iterator",
     "AsyncLocalBackend": "LocalBackend",
     "AsyncMemoryBackend": "MemoryBackend",
-    "AsyncObservedStore": "ObservedStore",
     "AsyncProxyStore": "ProxyStore",
     "AsyncReadStream": "BinaryIO",
     "AsyncRegistry": "Registry",
     "AsyncS3Backend": "S3Backend",
+    "AsyncSFTPBackend": "SFTPBackend",
     "AsyncStore": "Store",
     "AsyncWritableContent": "WritableContent",
     "StopAsyncIteration": "StopIteration",
@@ -59,7 +58,7 @@ WORDS = {
     "async ": "",
     "await ": "",
 }
-TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "FlatTwin"}
+TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "FlatTwin", "sftp": "LoopTwin"}
 """Backend folder -> the bridge class its sync twin stands on."""
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.servers.moto import moto
+from tests.servers.openssh import OpenSSH, Shelf, openssh, sshd
 from tests.servers.seaweedfs import S3Server, in_ci, seaweedfs, weed
 
-__all__ = ["bucket", "moto_bucket", "moto_server", "s3_server"]
+__all__ = ["bucket", "moto_bucket", "moto_server", "s3_server", "shelf", "ssh_server"]
 
 _numbers = itertools.count()
 
@@ -33,6 +34,23 @@ def moto_server() -> Iterator[S3Server]:
         pytest.importorskip("moto", reason="moto is missing: pip install 'moto[server]'")
     with moto() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ssh_server() -> Iterator[OpenSSH]:
+    """An OpenSSH server; where sshd is missing the test is skipped, in CI it fails."""
+    if sshd() is None and not in_ci():
+        pytest.skip("the command 'sshd' is missing: apt-get install openssh-server")
+    with openssh() as server:
+        yield server
+
+
+@pytest.fixture
+def shelf(ssh_server: OpenSSH) -> Shelf:
+    """A fresh folder on the OpenSSH server."""
+    base = ssh_server.root / f"test-{next(_numbers)}"
+    base.mkdir()
+    return Shelf(ssh_server, base)
 
 
 @pytest.fixture

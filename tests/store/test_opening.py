@@ -242,7 +242,7 @@ BAD: list[Any] = [
     ("s3://bucket/key?endpoint=http://u:p@host", "user or password"),
     ("az://container/key", "pip install 'remote-store-aio[azure]'"),
     ("abfss://cont@account.dfs.core.windows.net/p", "pip install 'remote-store-aio[azure]'"),
-    ("sftp://me@host/p", "pip install 'remote-store-aio[sftp]'"),
+    ("sftp://me@host/p?timeuot=3", "Unknown option 'timeuot'. Did you mean 'timeout'?"),
     ("s3:///key", "bucket"),
     ("s3://", "bucket"),
     ("sftp://me:hunter2@host/p", "password"),

@@ -29,8 +29,7 @@ class Core:
         self.label = label
         self.clients = Clients(config)
         self.wire = Wire(config.bucket, self.clients)
-        endpoint = config.endpoint_url or f"aws:{config.region_name}"
-        self.retrier = Retrier(config.policy, budget_for(endpoint), self.clients.renew)
+        self.retrier = Retrier(config.policy, budget_for(config.endpoint_url or f"aws:{config.region_name}"))
         self.probe = Probe(self.wire, self.retrier, ask=config.endpoint_url is not None)
         self.writer = Writer(self.wire, self.retrier, config)
         self.reader = Reader(
