@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_WORKERS ?= 2
+# The version that tests/servers/azurite.py names.
+AZURITE_VERSION := 3.35.0
+AZURITE := $(VENV)/azurite/.installed-$(AZURITE_VERSION)
 # Hand-written modules among the generated ones.
 PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py)
 
-.PHONY: help venv demo demo-s3 test check fix lint types layers twins unit sshd docs bench soak clean
+.PHONY: help venv azurite demo demo-azure demo-s3 test check fix lint types layers twins unit docs bench soak clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -22,7 +25,7 @@ $(STAMP): pyproject.toml
 	test -n "$$found" || { echo "No Python >= 3.11 with venv found; say which: make venv PYTHON=/path/to/python" >&2; exit 1; }; \
 	test -x $(BIN)/python || "$$found" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,trio,s3,sftp]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,trio,s3,azure]' --group dev
 	@touch $(STAMP)
 
 demo: venv ## checkpoint a real folder under asyncio, trio and the sync face, with a crash in the middle
@@ -30,6 +33,17 @@ demo: venv ## checkpoint a real folder under asyncio, trio and the sync face, wi
 
 demo-s3: venv ## the same into S3: a SeaweedFS is started for it, and stopped
 	$(BIN)/python tools/demo_s3.py $(DEMO_ARGS)
+
+demo-azure: venv azurite ## the same into Azure Blob Storage: an Azurite is started for it, and stopped
+	$(BIN)/python tools/demo_azure.py $(DEMO_ARGS)
+
+azurite: $(AZURITE) ## Azurite, for the tests of Azure, where npm is; without it they fail under CI=true and are skipped elsewhere
+
+$(AZURITE): | $(STAMP)
+	@if command -v npm >/dev/null 2>&1; then \
+	  npm install --silent --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE_VERSION) && touch $@; \
+	elif [ "$$CI" = true ]; then echo "npm is missing: install Node.js 20 or later" >&2; exit 1; \
+	else echo "npm is missing: the tests of Azure will be skipped" >&2; fi
 
 test: check unit ## all that must be green: static checks, the site, the tests
 	@:
@@ -53,16 +67,7 @@ twins: venv
 docs: venv ## the site, strictly, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-sshd: ## OpenSSH's server, for the tests of SFTP: as root it is installed where it is missing
-	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
-	if command -v sshd >/dev/null && command -v ssh-keygen >/dev/null; then exit 0; fi; \
-	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	  echo "sshd is missing: installing openssh-server with apt-get, for the tests of SFTP; it is not started"; \
-	  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openssh-server openssh-client; } >/dev/null \
-	  || echo "that did not work; the tests of SFTP are skipped, or fail with CI=true"; \
-	else echo "sshd is missing: the tests of SFTP are skipped, or fail with CI=true (apt-get install openssh-server)"; fi
-
-unit: venv sshd
+unit: venv azurite
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 fix: venv ## format, sort imports, rewrite the twins

@@ -24,6 +24,7 @@ PAIRS = {"pairs.py", "content.py", "streams.py", "__init__.py"}
 NAMES = {
     "AnyAsyncContent": "AnyContent",
     "AbstractAsyncContextManager": "AbstractContextManager",
+    "AsyncAzureBackend": "AzureBackend",
     "AsyncBackend": "Backend",
     "AsyncContent": "Content",
     "AsyncExitStack": "ExitStack",
@@ -34,7 +35,6 @@ NAMES = {
     "AsyncReadStream": "BinaryIO",
     "AsyncRegistry": "Registry",
     "AsyncS3Backend": "S3Backend",
-    "AsyncSFTPBackend": "SFTPBackend",
     "AsyncStore": "Store",
     "AsyncWritableContent": "WritableContent",
     "StopAsyncIteration": "StopIteration",
@@ -58,7 +58,7 @@ WORDS = {
     "async ": "",
     "await ": "",
 }
-TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "FlatTwin", "sftp": "LoopTwin"}
+TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "FlatTwin", "azure": "FlatTwin"}
 """Backend folder -> the bridge class its sync twin stands on."""
 
 

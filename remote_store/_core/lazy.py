@@ -7,7 +7,24 @@ from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["lazily"]
+__all__ = ["installed", "lazily"]
+
+
+def installed(module: str) -> bool:
+    """Return whether a module can be imported; nothing is imported to find out, not even the packages above it.
+
+    (`find_spec` of a dotted name imports those; the SDKs' are namespaces, whose specs can't be followed otherwise.)
+    """
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    top, _, below = module.partition(".")
+    spec = find_spec(top)
+    if spec is None or not below:
+        return spec is not None
+    place = below.replace(".", "/")
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    return any((folder / place).is_dir() or (folder / f"{place}.py").is_file() for folder in folders)
 
 
 def lazily(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
@@ -11,7 +12,7 @@ from .._contract._async.content import AsyncContent
 from .._contract._sync.content import Buffer
 from .budget import Share
 
-__all__ = ["MAX_PARTS", "Cutter", "Part", "part_size_for", "send_parts"]
+__all__ = ["MAX_PARTS", "Cutter", "Part", "PartSource", "part_size_for", "send_parts"]
 
 MAX_PARTS = 10_000
 """S3's limit, and the smallest of the services'."""
@@ -48,6 +49,13 @@ def part_size_for(size: int, at_least: int) -> int:
 def nth_part_size(number: int, first: int) -> int:
     """Return the size of part `number` (from 1 on) of a stream whose length is unknown."""
     return min(first << ((number - 1) // STEADY_PARTS), MAX_PART_BYTES)
+
+
+class PartSource(Protocol):
+    """Where parts come from, one after the other."""
+
+    async def next(self) -> Part | None:
+        """Return the next part, None at the end."""
 
 
 class Cutter:
@@ -153,7 +161,7 @@ def _frozen(piece: Buffer) -> bool:
 
 async def send_parts(
     first: list[Part],
-    cutter: Cutter,
+    cutter: PartSource,
     share: Share,
     send: Callable[[Part], Awaitable[None]],
     max_concurrency: int,

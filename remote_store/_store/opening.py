@@ -151,7 +151,10 @@ def _url_plan(text: str, options: dict[str, Any], face: Face) -> _Plan:
     return _Plan(what, settings, join(folder, inner) if inner else folder, shared)
 
 
-_ALIASES = {"s3": {"endpoint": "endpoint_url", "region": "region_name", "anon": "anonymous"}}
+_ALIASES = {
+    "s3": {"endpoint": "endpoint_url", "region": "region_name", "anon": "anonymous"},
+    "az": {"account": "account_name", "endpoint": "account_url", "anon": "anonymous"},
+}
 """Short names that URLs have for a backend's parameters (CONVENTIONS, URLs)."""
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module, util
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._contract._async.backend import AsyncBackend
 from .._contract._sync.backend import Backend
 from .._core.errors import InvalidConfig
+from .._core.lazy import installed
 from .._core.suggest import nearest, unknown
 from .._core.version import __version__
 
@@ -60,12 +61,12 @@ class BuiltIn:
     @property
     def built(self) -> bool:
         """Whether this version has the backend: the table also names those that are to come."""
-        return _importable(self.blocking.partition(":")[0])
+        return installed(self.blocking.partition(":")[0])
 
     @property
     def available(self) -> bool:
         """Whether the backend can be used here and now; no SDK is imported to find out."""
-        return self.built and all(map(_importable, self.needs))
+        return self.built and all(map(installed, self.needs))
 
     def load(self, face: Face) -> BackendClass:
         """Import the class for one side."""
@@ -86,18 +87,13 @@ BUILT_IN = {
     "s3": _ours("s3", "S3Backend", schemes=("s3", "s3a"), extra="s3", needs=("aiobotocore",)),
     "s3-pyarrow": _ours("s3_pyarrow", "S3PyArrowBackend", extra="arrow", needs=("pyarrow",)),
     "sftp": _ours("sftp", "SFTPBackend", schemes=("sftp", "ssh"), extra="sftp", needs=("asyncssh",)),
-    "azure": _ours("azure", "AzureBackend", schemes=("az", "abfs", "abfss"), extra="azure", needs=("azure.storage",)),
+    "azure": _ours(
+        "azure", "AzureBackend", schemes=("az", "abfs", "abfss"), extra="azure", needs=("azure.storage.blob",)
+    ),
     "sql-blob": _ours("sql", "SQLBlobBackend", needs=("sqlalchemy",)),
     "sql-query": _ours("sql", "SQLQueryBackend", needs=("sqlalchemy",)),
 }
 """By type name (CONTRACT 120); a later version builds those whose module is not there yet."""
-
-
-def _importable(module: str) -> bool:
-    try:
-        return util.find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent package is missing
-        return False
 
 
 _OTHERS = f"install a plug-in (entry-point group {GROUP!r}) or call register_backend()"

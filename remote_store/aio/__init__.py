@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remote_store._core.lazy import lazily
+from remote_store._core.lazy import installed, lazily
 
 if TYPE_CHECKING:
     from remote_store._bridge.to_async import SyncBackendAdapter
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from remote_store._store._async.registry import AsyncRegistry
     from remote_store._store._async.store import AsyncStore
     from remote_store._store.opening import open_async_store
+    from remote_store.backends.azure.backend import AsyncAzureBackend
     from remote_store.backends.local.backend import AsyncLocalBackend
     from remote_store.backends.memory.backend import AsyncMemoryBackend
 
@@ -30,8 +31,11 @@ __all__ = [
     "AsyncReadStream",
     "AsyncWritableContent",
 ]
+if installed("azure.storage.blob"):
+    __all__ += ["AsyncAzureBackend"]
 
 _HOMES = {
+    "remote_store.backends.azure.backend": ["AsyncAzureBackend"],
     "remote_store._store._async.store": ["AsyncStore"],
     "remote_store._store._async.proxy": ["AsyncProxyStore"],
     "remote_store._store._async.registry": ["AsyncRegistry"],

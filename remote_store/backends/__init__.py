@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from .._core.lazy import installed
+
 if TYPE_CHECKING:
+    from .azure.namespace import AzureUtils as AzureUtils
+    from .azure.sync import AzureBackend as AzureBackend
     from .local.sync import LocalBackend as LocalBackend
     from .memory.sync import MemoryBackend as MemoryBackend
     from .s3.sync import S3Backend as S3Backend
-    from .sftp.sync import SFTPBackend as SFTPBackend
-    from .sftp.utils import SFTPUtils as SFTPUtils
 
 _WHERE = {
+    "AzureBackend": "remote_store.backends.azure.sync",
+    "AzureUtils": "remote_store.backends.azure.namespace",
     "LocalBackend": "remote_store.backends.local.sync",
     "MemoryBackend": "remote_store.backends.memory.sync",
     "S3Backend": "remote_store.backends.s3.sync",
-    "SFTPBackend": "remote_store.backends.sftp.sync",
-    "SFTPUtils": "remote_store.backends.sftp.utils",
 }
 """Each public name with the module that defines it."""
 
 _NEEDS: dict[str, tuple[str, str]] = {
+    "AzureBackend": ("azure.storage.blob", "azure"),
+    "AzureUtils": ("azure.storage.blob", "azure"),
     "S3Backend": ("aiobotocore", "s3"),
-    "SFTPBackend": ("asyncssh", "sftp"),
-    "SFTPUtils": ("asyncssh", "sftp"),
 }
 """Names that need another distribution: the module to look for, and the extra that installs it."""
 
 
 def _there(name: str) -> bool:
     needed = _NEEDS.get(name)
-    return needed is None or find_spec(needed[0]) is not None
+    return needed is None or installed(needed[0])
 
 
 __all__ = [name for name in _WHERE if _there(name)]  # names, as the linter can't see

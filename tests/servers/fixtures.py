@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.servers.azurite import AzureServer, azurite, missing
 from tests.servers.moto import moto
-from tests.servers.openssh import OpenSSH, Shelf, openssh, sshd
 from tests.servers.seaweedfs import S3Server, in_ci, seaweedfs, weed
 
-__all__ = ["bucket", "moto_bucket", "moto_server", "s3_server", "shelf", "ssh_server"]
+__all__ = ["azure_server", "bucket", "container", "moto_bucket", "moto_server", "s3_server"]
 
 _numbers = itertools.count()
 
@@ -37,20 +37,22 @@ def moto_server() -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="session")
-def ssh_server() -> Iterator[OpenSSH]:
-    """An OpenSSH server; where sshd is missing the test is skipped, in CI it fails."""
-    if sshd() is None and not in_ci():
-        pytest.skip("the command 'sshd' is missing: apt-get install openssh-server")
-    with openssh() as server:
+def azure_server() -> Iterator[AzureServer]:
+    """An Azurite; where it or node is missing the test is skipped, in CI it fails."""
+    lack = missing()
+    if lack is not None and not in_ci():
+        pytest.skip(lack)
+    with azurite() as server:
         yield server
 
 
 @pytest.fixture
-def shelf(ssh_server: OpenSSH) -> Shelf:
-    """A fresh folder on the OpenSSH server."""
-    base = ssh_server.root / f"test-{next(_numbers)}"
-    base.mkdir()
-    return Shelf(ssh_server, base)
+def container(azure_server: AzureServer) -> Iterator[Container]:
+    """A fresh container on Azurite."""
+    container = Container(azure_server, f"test-{os.getpid()}-{next(_numbers)}")
+    container.client.create_container()
+    yield container
+    container.remove()
 
 
 @pytest.fixture
@@ -142,3 +144,64 @@ def _client(server: S3Server) -> Any:
             s3={"addressing_style": "path"},
         ),
     )
+
+
+class Container:
+    """A container seen through the SDK's blocking client, so that no write of ours is judged by our own read."""
+
+    _services: dict[str, Any] = {}  # noqa: RUF012  # one a process: making one takes 100 ms
+
+    def __init__(self, server: AzureServer, name: str) -> None:
+        self.server = server
+        self.name = name
+        if server.url not in self._services:
+            self._services[server.url] = _service(server)
+        self.client = self._services[server.url].get_container_client(name)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a backend for this container is made with."""
+        return {"container": self.name, "account_url": self.server.url, "account_key": self.server.key}
+
+    def peek(self, key: str) -> bytes | None:
+        """Return what is stored, None where nothing is."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            data: bytes = self.client.download_blob(key).readall()
+        except ResourceNotFoundError:
+            return None
+        return data
+
+    def poke(self, key: str, data: bytes) -> None:
+        """Store a blob."""
+        self.client.upload_blob(key, data, overwrite=True)
+
+    def keys(self) -> list[str]:
+        """Return all keys, sorted."""
+        return sorted(self.client.list_blob_names())
+
+    def blocks(self, key: str) -> list[str]:
+        """Return the ids of the blocks that are not committed."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            _, left = self.client.get_blob_client(key).get_block_list("all")
+        except ResourceNotFoundError:
+            return []
+        return [block.id for block in left]
+
+    def remove(self) -> None:
+        """Delete the container with all that is in it."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            self.client.delete_container()
+        except AzureError:
+            pass  # the test has deleted it, or the server was killed
+
+
+def _service(server: AzureServer) -> Any:
+    from azure.storage.blob import BlobServiceClient
+
+    return BlobServiceClient(server.url, credential=server.key)

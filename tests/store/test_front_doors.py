@@ -41,6 +41,8 @@ AIO = {
     "AsyncStore", "AsyncBackend", "AsyncMemoryBackend", "SyncBackendAdapter", "AsyncWritableContent", "AsyncLocalBackend",
     # DECISIONS 6, 7, issue 3
     "AsyncProxyStore", "AsyncRegistry", "AsyncReadStream", "open_async_store",
+    # CONTRACT A7: with its SDK
+    "AsyncAzureBackend",
 }  # fmt: skip
 
 
@@ -60,10 +62,10 @@ def test_aio_has_the_names_of_the_contract() -> None:
     """CONTRACT A7."""
     assert set(remote_store.aio.__all__) == AIO
     assert set(import_module("remote_store.aio.backends").__all__) == {
+        "AsyncAzureBackend",
         "AsyncLocalBackend",
         "AsyncMemoryBackend",
         "AsyncS3Backend",
-        "AsyncSFTPBackend",
     }
     assert inspect.iscoroutinefunction(import_module("remote_store.aio.ext.write").write_with_hash)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import mimetypes
 from typing import Any
 from urllib.parse import urlencode
 
 from ..._core.options import WriteOptions
+from ..._http.media import media_type
 
 __all__ = ["headers_for"]
-
-_PACKED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz", "br": None}
-"""A packed file is what it is, not what is in it: ``a.csv.gz`` as text/csv would be unpacked by nobody."""
 
 _NAMES = {
     "content_type": "ContentType",
@@ -25,7 +22,7 @@ _NAMES = {
 def headers_for(key: str, options: WriteOptions | None) -> dict[str, Any]:
     """Return the SDK's parameters for what is kept beside an object's bytes."""
     headers: dict[str, Any] = {}
-    guessed = _type_of(key)
+    guessed = media_type(key)
     if guessed:
         headers["ContentType"] = guessed
     if options is None:
@@ -44,8 +41,3 @@ def _encryption(wanted: str | None) -> dict[str, str]:
     if wanted.startswith("aws:kms:") and wanted != "aws:kms:dsse":
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": wanted.removeprefix("aws:kms:")}
     return {"ServerSideEncryption": wanted}
-
-
-def _type_of(key: str) -> str | None:
-    kind, packing = mimetypes.guess_type(key.rpartition("/")[2])
-    return _PACKED.get(packing, kind) if packing else kind

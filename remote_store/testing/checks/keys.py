@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -83,11 +84,21 @@ async def what_is_no_key_is_refused(case: Case) -> None:
     await case.holds({"kept": b"kept"})
 
 
+_BEYOND_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What is no Char of XML 1.0."""
+
+
 async def _round_trip(case: Case, family: str) -> None:
     wanted: dict[str, bytes] = {}
     for number, key in enumerate(ODD_KEYS[family]):
-        wanted[key] = data = f"{number}".encode()
-        await case.backend.write(key, data)
+        data = f"{number}".encode()
+        try:
+            await case.backend.write(key, data)
+        except InvalidPath:
+            if not _BEYOND_XML.search(key):
+                raise
+            continue  # a service whose listings are XML could never show it
+        wanted[key] = data
     for key, data in wanted.items():
         equal(await case.backend.read_bytes(key), data, f"content of {key!r}")
         assert await case.backend.is_file(key), f"is_file({key!r}) is false"

@@ -1,1 +1,0 @@
-"""Files on an SFTP server, by asyncssh."""
