@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -21,9 +22,12 @@ class WriteOptions:
     `content_type` (a MIME type; by default it is guessed from the name), `cache_control`, `content_disposition` and
     `content_encoding` come back as headers of a download. `storage_class` and `encryption` (``"AES256"``,
     ``"aws:kms"``, or ``"aws:kms:<key id>"``) are the service's own words. `tags` are up to ten pairs.
-    `single_put_max`: content of known size up to so many bytes goes as one request.
+    `single_put_max`: content of known size up to so many bytes goes as one request. `crc64nvme`: the content's
+    CRC64NVME as 16 hex digits, where the caller has it; it is sent with content that goes as one request, in place
+    of one that is computed again, so that bytes spoilt since are refused by the service.
 
-    Raises ValueError for control characters, more than ten tags or a size below 1; TypeError for a wrong type.
+    Raises ValueError for control characters, more than ten tags, a size below 1 or a checksum that is none; TypeError
+    for a wrong type.
     """
 
     content_type: str | None = None
@@ -34,6 +38,7 @@ class WriteOptions:
     encryption: str | None = None
     tags: Mapping[str, str] | None = None
     single_put_max: int | None = None
+    crc64nvme: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -44,6 +49,8 @@ class WriteOptions:
             _check_tags(self.tags)
         if self.single_put_max is not None:
             _check_size(self.single_put_max)
+        if self.crc64nvme is not None and re.fullmatch("[0-9a-f]{16}", self.crc64nvme, re.ASCII) is None:
+            raise ValueError(f"crc64nvme must be 16 lower-case hex digits, not {self.crc64nvme[:40]!r}")
 
 
 def _check_header(name: str, value: object) -> None:

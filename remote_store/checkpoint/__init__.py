@@ -1,4 +1,4 @@
-"""Checkpoints of files, folders, bytes and readers, over any store; no torch needed."""
+"""Checkpoints over any store, by step or file by file; no torch needed."""
 
 from __future__ import annotations
 
@@ -7,26 +7,75 @@ from typing import TYPE_CHECKING
 from remote_store._core.lazy import lazily
 
 if TYPE_CHECKING:
+    from remote_store.checkpoint._async.manager import AsyncCheckpointManager, AsyncPending, AsyncSave
+    from remote_store.checkpoint._sync.manager import CheckpointManager, Pending, Save
     from remote_store.checkpoint.async_checkpoint import AsyncCheckpoint
     from remote_store.checkpoint.base import Checkpoint
-    from remote_store.checkpoint.errors import ArchiveRefused, CheckpointNotFound
+    from remote_store.checkpoint.errors import (
+        ArchiveRefused,
+        CheckpointBusy,
+        CheckpointConflict,
+        CheckpointCorrupted,
+        CheckpointFormatError,
+        CheckpointGone,
+        CheckpointIncomplete,
+        CheckpointMismatch,
+        CheckpointNotFound,
+        CheckpointSaveFailed,
+    )
+    from remote_store.checkpoint.generations.collecting import CollectResult
+    from remote_store.checkpoint.generations.manifest import Generation
+    from remote_store.checkpoint.generations.verifying import VerifyReport
     from remote_store.checkpoint.latest import latest_checkpoint
     from remote_store.checkpoint.sync_checkpoint import SyncCheckpoint
 
 __all__ = [
+    "AsyncCheckpointManager",
+    "CheckpointManager",
+    "AsyncSave",
+    "Save",
+    "AsyncPending",
+    "Pending",
+    "Generation",
+    "VerifyReport",
+    "CollectResult",
     "Checkpoint",
     "SyncCheckpoint",
     "AsyncCheckpoint",
     "CheckpointNotFound",
+    "CheckpointCorrupted",
+    "CheckpointGone",
+    "CheckpointConflict",
+    "CheckpointIncomplete",
+    "CheckpointMismatch",
+    "CheckpointFormatError",
+    "CheckpointBusy",
+    "CheckpointSaveFailed",
     "ArchiveRefused",
     "latest_checkpoint",
 ]
 
 _HOMES = {
+    "remote_store.checkpoint._async.manager": ["AsyncCheckpointManager", "AsyncSave", "AsyncPending"],
+    "remote_store.checkpoint._sync.manager": ["CheckpointManager", "Save", "Pending"],
+    "remote_store.checkpoint.generations.manifest": ["Generation"],
+    "remote_store.checkpoint.generations.verifying": ["VerifyReport"],
+    "remote_store.checkpoint.generations.collecting": ["CollectResult"],
     "remote_store.checkpoint.base": ["Checkpoint"],
     "remote_store.checkpoint.sync_checkpoint": ["SyncCheckpoint"],
     "remote_store.checkpoint.async_checkpoint": ["AsyncCheckpoint"],
-    "remote_store.checkpoint.errors": ["CheckpointNotFound", "ArchiveRefused"],
+    "remote_store.checkpoint.errors": [
+        "ArchiveRefused",
+        "CheckpointBusy",
+        "CheckpointConflict",
+        "CheckpointCorrupted",
+        "CheckpointFormatError",
+        "CheckpointGone",
+        "CheckpointIncomplete",
+        "CheckpointMismatch",
+        "CheckpointNotFound",
+        "CheckpointSaveFailed",
+    ],
     "remote_store.checkpoint.latest": ["latest_checkpoint"],
 }
 

@@ -92,9 +92,7 @@ class Objects:
         with translated(place, condition, writes=True):
             await self._refuse_ancestors(key, path)
             condition = await self._possible(key, path, condition)
-            order = Order(
-                key, condition, stored, headers_for(key, options), options.single_put_max if options else None
-            )
+            order = Order(key, condition, stored, headers_for(key, options), *_of_one_put(options))
             written = await core.writer.write(order, content)
         return _result(key, written, metadata)
 
@@ -277,6 +275,13 @@ class Objects:
             raise ValueError(f"expires must be 1 to {MAX_PRESIGN_SECONDS} seconds (a week), not {expires}")
         with translated(core.place(path)):
             return await core.wire.presign(key, method, int(seconds))
+
+
+def _of_one_put(options: WriteOptions | None) -> tuple[int | None, int | None]:
+    """Return up to which size content is to go as one request, and its checksum, where the caller says so."""
+    if options is None:
+        return None, None
+    return options.single_put_max, None if options.crc64nvme is None else int(options.crc64nvme, 16)
 
 
 def _result(key: str, written: Written, metadata: Mapping[str, str] | None) -> WriteResult:

@@ -35,6 +35,8 @@ class Order:
     metadata: Mapping[str, str] | None = None
     headers: Mapping[str, Any] | None = None
     single_put_max: int | None = None
+    checksum: Sum | None = None
+    """The content's, where the caller has it: it is sent with one PUT in place of one computed here."""
 
     def parameters(self, metadata: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the SDK's parameters for the headers."""
@@ -121,7 +123,9 @@ class Writer:
         stored = dict(order.metadata or {})
         if order.condition is not ALWAYS:
             stored = with_write_id(stored, write_id)
-        checksum: Sum | None = sum_of(part.buffers) if self._checksums else None
+        checksum: Sum | None = None
+        if self._checksums:
+            checksum = sum_of(part.buffers) if order.checksum is None else order.checksum
         lost = False
 
         def noted(fault: Fault) -> None:

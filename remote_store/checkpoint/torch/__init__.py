@@ -1,0 +1,1 @@
+"""PyTorch on top of checkpoints; the only package here that imports torch."""
