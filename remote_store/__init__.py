@@ -56,6 +56,21 @@ if TYPE_CHECKING:
     from remote_store._store.info import BackendInfo, ExtensionInfo, InfoResult, info
     from remote_store._store.opening import open_async_store, open_store
     from remote_store._store.plugins import register_backend
+    from remote_store.ext.batch import BatchResult, batch_copy, batch_delete, batch_exists
+    from remote_store.ext.cache import CacheBackend, CachedStore, CacheStats, MemoryCache, cache
+    from remote_store.ext.glob import glob_files
+    from remote_store.ext.integrity import checksum, content_digest, verify, verify_hex
+    from remote_store.ext.observe import BufferedObserver, ObservedStore, StoreEvent, observe, set_correlation_id
+    from remote_store.ext.partition import ParsedPartition, parse_partition, partition_path
+    from remote_store.ext.streams import (
+        ChecksumReader,
+        ChecksumWriter,
+        ProgressReader,
+        ProgressWriter,
+        read_with_progress,
+    )
+    from remote_store.ext.transfer import download, transfer, upload
+    from remote_store.ext.write import HashingAtomicWriter, open_atomic_with_hash, write_with_hash
 
 __all__ = [
     "Store",
@@ -106,6 +121,39 @@ __all__ = [
     "RetryPolicy",
     "Secret",
     "SecretRedactionFilter",
+    "BatchResult",
+    "batch_copy",
+    "batch_delete",
+    "batch_exists",
+    "CacheBackend",
+    "CacheStats",
+    "CachedStore",
+    "MemoryCache",
+    "cache",
+    "glob_files",
+    "checksum",
+    "content_digest",
+    "verify",
+    "verify_hex",
+    "BufferedObserver",
+    "ObservedStore",
+    "StoreEvent",
+    "observe",
+    "set_correlation_id",
+    "ParsedPartition",
+    "parse_partition",
+    "partition_path",
+    "ChecksumReader",
+    "ChecksumWriter",
+    "ProgressReader",
+    "ProgressWriter",
+    "read_with_progress",
+    "download",
+    "transfer",
+    "upload",
+    "HashingAtomicWriter",
+    "open_atomic_with_hash",
+    "write_with_hash",
     "__version__",
 ]
 
@@ -153,6 +201,21 @@ _HOMES = {
     "remote_store._core.options": ["WriteOptions"],
     "remote_store._core.retry": ["RetryPolicy"],
     "remote_store._core.secret": ["Secret", "SecretRedactionFilter"],
+    "remote_store.ext.batch": ["BatchResult", "batch_copy", "batch_delete", "batch_exists"],
+    "remote_store.ext.cache": ["CacheBackend", "CacheStats", "CachedStore", "MemoryCache", "cache"],
+    "remote_store.ext.glob": ["glob_files"],
+    "remote_store.ext.integrity": ["checksum", "content_digest", "verify", "verify_hex"],
+    "remote_store.ext.observe": ["BufferedObserver", "ObservedStore", "StoreEvent", "observe", "set_correlation_id"],
+    "remote_store.ext.partition": ["ParsedPartition", "parse_partition", "partition_path"],
+    "remote_store.ext.streams": [
+        "ChecksumReader",
+        "ChecksumWriter",
+        "ProgressReader",
+        "ProgressWriter",
+        "read_with_progress",
+    ],
+    "remote_store.ext.transfer": ["download", "transfer", "upload"],
+    "remote_store.ext.write": ["HashingAtomicWriter", "open_atomic_with_hash", "write_with_hash"],
 }
 
 # Hidden from checkers: with a `__getattr__` in sight they would believe in any name.

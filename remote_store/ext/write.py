@@ -1,5 +1,5 @@
 """Writes that tell more about what was written."""
 
-from remote_store.ext._sync.write import write_with_hash
+from remote_store.ext._sync.write import HashingAtomicWriter, open_atomic_with_hash, write_with_hash
 
-__all__ = ["write_with_hash"]
+__all__ = ["HashingAtomicWriter", "open_atomic_with_hash", "write_with_hash"]

@@ -35,6 +35,12 @@ TOP = {
     "UnexpectedResponse",
     # Issue 3
     "open_store", "open_async_store",
+    # CONTRACT A9
+    "BatchResult", "batch_copy", "batch_delete", "batch_exists", "CacheBackend", "CacheStats", "CachedStore",
+    "MemoryCache", "cache", "glob_files", "checksum", "content_digest", "verify", "verify_hex", "BufferedObserver",
+    "ObservedStore", "StoreEvent", "observe", "set_correlation_id", "ParsedPartition", "parse_partition",
+    "partition_path", "ChecksumReader", "ChecksumWriter", "ProgressReader", "ProgressWriter", "read_with_progress",
+    "download", "transfer", "upload", "HashingAtomicWriter", "open_atomic_with_hash", "write_with_hash",
 }  # fmt: skip
 AIO = {
     # CONTRACT A7

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -19,7 +19,18 @@ from ..._core.models import FolderEntry
 from ..atomic import AsyncAtomicFile
 from ..log import completed
 
-__all__ = ["ProxyFace", "ReadStream", "StoreFace", "adopt", "default", "mapped", "open_stream", "subfolders", "wrapped"]
+__all__ = [
+    "ProxyFace",
+    "ReadStream",
+    "StoreFace",
+    "adopt",
+    "atomic_block",
+    "default",
+    "mapped",
+    "open_stream",
+    "subfolders",
+    "wrapped",
+]
 
 Old = TypeVar("Old")
 New = TypeVar("New")
@@ -35,22 +46,29 @@ class StoreFace:
 
     @asynccontextmanager
     async def _open_atomic(self, key: str, path: str, overwrite: bool) -> AsyncIterator[AsyncAtomicFile]:
-        file = AsyncAtomicFile(partial(self._backend.write_atomic, key, overwrite=overwrite))
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as group:
-            group.start_soon(file._run)
-            try:
-                yield file
-            except BaseException as error:  # noqa: BLE001  # raised again below
-                # Kept and raised outside: a task group would wrap it, and users catch what they raised.
-                failure = error
-                file._abandon()
-            else:
-                await file._finish()
-        if failure is not None:
-            raise failure
-        file._check()
+        async with atomic_block(partial(self._backend.write_atomic, key, overwrite=overwrite)) as file:
+            yield file
         completed("open_atomic", path, self._backend)
+
+
+@asynccontextmanager
+async def atomic_block(put: Callable[[Any], Awaitable[Any]]) -> AsyncIterator[AsyncAtomicFile]:
+    """Feed what is written in the block to one atomic write, `put`, which ends with the block or not at all."""
+    file = AsyncAtomicFile(put)
+    failure: BaseException | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(file._run)
+        try:
+            yield file
+        except BaseException as error:  # noqa: BLE001  # raised again below
+            # Kept and raised outside: a task group would wrap it, and users catch what they raised.
+            failure = error
+            file._abandon()
+        else:
+            await file._finish()
+    if failure is not None:
+        raise failure
+    file._check()
 
 
 class ProxyFace:
