@@ -11,7 +11,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
-__all__ = ["in_thread", "to_the_end"]
+__all__ = ["in_thread", "to_the_end", "within"]
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -68,6 +68,26 @@ async def to_the_end(seconds: float, function: Callable[[Unpack[Args]], object],
         raise cancelled
 
 
+async def within(seconds: float, function: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+    """Run a blocking call that may never return, in a daemon thread of its own, and return its result.
+
+    Raises TimeoutError after `seconds`. Whoever is cancelled, or has waited too long, leaves the thread behind, and the
+    interpreter's end does not wait for it: only for calls that hold nothing.
+    """
+    call = _Aside(function, args)
+    threading.Thread(target=call.run, name="remote_store call", daemon=True).start()
+    try:
+        if not await anyio.to_thread.run_sync(
+            call.over.wait, seconds, abandon_on_cancel=True, limiter=CapacityLimiter(1)
+        ):
+            raise TimeoutError(f"nothing came back within {seconds:g} s")
+    finally:
+        call.over.set()  # the worker that waits is no daemon, and must not wait any longer than its caller
+    if call.error is not None:
+        raise call.error
+    return call.result
+
+
 def _own_limiter() -> CapacityLimiter:
     try:
         return _limiter.get()
@@ -75,6 +95,27 @@ def _own_limiter() -> CapacityLimiter:
         limiter = CapacityLimiter(MAX_THREADS)
         _limiter.set(limiter)
         return limiter
+
+
+class _Aside(Generic[T]):
+    """A blocking call in a thread that nobody needs to wait for."""
+
+    result: T
+
+    def __init__(self, function: Callable[..., T], args: tuple[object, ...]) -> None:
+        self._function = function
+        self._args = args
+        self.error: BaseException | None = None
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        """Run the call and keep what comes of it."""
+        try:
+            self.result = self._function(*self._args)
+        except BaseException as error:  # noqa: BLE001  # it is raised where the call was asked for
+            self.error = error
+        finally:
+            self.over.set()
 
 
 class _Call(Generic[T]):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from math import inf
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import anyio
 
 from .._core.retry import RetryPolicy
 
-__all__ = ["Fault", "Retrier", "RetryBudget", "budget_for"]
+__all__ = ["Fault", "Retrier", "RetryBudget", "budget_for", "seconds_left"]
 
 T = TypeVar("T")
 
@@ -49,6 +50,22 @@ class Fault(Exception):
         self.stale = stale
         self.attempts = 1
 
+    def again(self) -> Fault:
+        """Return the same fault for another caller, whose attempts are its own."""
+        return Fault(
+            self.code,
+            self.text,
+            status=self.status,
+            verb=self.verb,
+            may_retry=self.may_retry,
+            maybe_done=self.maybe_done,
+            pause=self.pause,
+            stale=self.stale,
+        )
+
+
+Renewal: TypeAlias = Callable[[Fault], Awaitable[bool]]
+"""Gets the fault of an attempt, in the same task; true if there are other credentials now to try with."""
 
 MAX_PAUSE = 60.0
 """Seconds: a longer Retry-After is not waited for, for nobody expects a call to sleep for minutes."""
@@ -82,12 +99,25 @@ class RetryBudget:
             self._left = min(self.CAPACITY, self._left + tokens)
 
 
-class Retrier:
-    """Runs attempts by a policy; one for a backend, its budget shared by all who use the endpoint."""
+_end: ContextVar[float] = ContextVar("remote_store_deadline", default=inf)
 
-    def __init__(self, policy: RetryPolicy, budget: RetryBudget) -> None:
+
+def seconds_left() -> float:
+    """Return how long the attempt that is running in this task may still take; infinity without a deadline."""
+    end = _end.get()
+    return inf if end == inf else end - anyio.current_time()
+
+
+class Retrier:
+    """Runs attempts by a policy; one for a backend, its budget shared by all who use the endpoint.
+
+    `renew` gets new credentials after a fault that tells of expired ones.
+    """
+
+    def __init__(self, policy: RetryPolicy, budget: RetryBudget, renew: Renewal | None = None) -> None:
         self.policy = policy
         self._budget = budget
+        self._renew = renew
         self._random = random.Random()  # noqa: S311  # spreads pauses, guards nothing
 
     def deadline(self) -> float:
@@ -107,12 +137,14 @@ class Retrier:
         each fault before it is retried.
         """
         end = self.deadline() if deadline is None else deadline
+        _end.set(end)
         number = 0
         fresh = True
+        renewed = self._renew is None
         while True:
             number += 1
             try:
-                result = await (attempt() if end == inf else self._in_time(attempt, end, number))
+                result = await self._in_time(attempt, end, number)
             except Fault as fault:
                 fault.attempts = number
                 if on_fault is not None:
@@ -120,6 +152,11 @@ class Retrier:
                 if fault.stale and fresh and anyio.current_time() < end:
                     # At once on another connection, and not counted: the peer has only tidied up.
                     fresh = False
+                    number -= 1
+                    continue
+                if not renewed and await self._renewed(fault, end, number):
+                    # At once and not counted as well: once an operation, for new credentials don't help twice.
+                    renewed = True
                     number -= 1
                     continue
                 pause = self._pause(fault, number, end)
@@ -130,7 +167,15 @@ class Retrier:
                 self._budget.give(RetryBudget.COST if number > 1 else 1)
                 return result
 
+    async def _renewed(self, fault: Fault, end: float, number: int) -> bool:
+        renew = self._renew
+        if renew is None or fault.may_retry:
+            return False
+        return await self._in_time(lambda: renew(fault), end, number)
+
     async def _in_time(self, attempt: Callable[[], Awaitable[T]], end: float, number: int) -> T:
+        if end == inf:
+            return await attempt()
         with anyio.CancelScope(deadline=end):
             return await attempt()
         raise Fault("Deadline", self._late(number), maybe_done=True)

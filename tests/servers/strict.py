@@ -71,6 +71,8 @@ class StrictS3:
         self.requests: list[tuple[str, str]] = []
         self.faults: list[tuple[str, Fault]] = []
         self.stay = False
+        self.gate: Callable[[Any], Reply | None] = lambda request: None
+        """Looks at each request first, and may answer it."""
         self.ignored: set[str] = set()
         """Verbs whose conditions are ignored."""
         self.endpoint = ""
@@ -93,6 +95,9 @@ class StrictS3:
         """Carry a request out, or let a fault have it."""
         with self.lock:
             self.requests.append((request.verb, request.key))
+            turned_away = self.gate(request)
+            if turned_away is not None:
+                return turned_away
             for index, (verb, chosen) in enumerate(self.faults):
                 if verb == request.verb:
                     fault = chosen

@@ -21,6 +21,7 @@ from ..._core.secret import Secret
 from ..._http.reading import ObjectSource, Wanted
 from .config import S3Config
 from .core import Core
+from .credentials import CredentialProvider
 from .errors import Place
 from .folders import Folders
 from .names import file_key, node_key
@@ -38,8 +39,11 @@ TWIN_CAPABILITIES = CapabilitySet(set(Capability) - {Capability.ATOMIC_MOVE})
 class AsyncS3Backend(AsyncBackend):
     """Files as objects of the S3 bucket `bucket`, on AWS or on a server with `endpoint_url`.
 
-    Credentials: `key`, `secret` and `token`, else those of `profile`, else botocore's whole chain, refreshed while
-    running; `anonymous` signs nothing. `addressing_style` is ``"auto"``, ``"path"`` or ``"virtual"``.
+    Credentials: `key`, `secret` and `token`, else those of `credential_provider`, else those of `profile`, else
+    botocore's whole chain, renewed before they expire; `anonymous` signs nothing, and nothing else does so.
+    `credential_provider` is a function, blocking or async, without parameters, that returns a mapping with
+    ``access_key_id``, ``secret_access_key``, ``token`` and ``expires_at`` (a datetime with a time zone, None for no
+    end). `addressing_style` is ``"auto"``, ``"path"`` or ``"virtual"``.
     `tls_ca_bundle` is a file of trusted certificates. `client_options` are further settings by s3fs's names
     (``client_kwargs``, ``config_kwargs``). `retry` is the one retry layer's policy.
 
@@ -81,6 +85,7 @@ class AsyncS3Backend(AsyncBackend):
         single_put_max: int = 16 * 1024 * 1024,
         max_pool_connections: int = 64,
         checksum: str = "auto",
+        credential_provider: CredentialProvider | None = None,
     ) -> None:
         self._config = S3Config.checked(
             bucket=bucket,
@@ -103,6 +108,7 @@ class AsyncS3Backend(AsyncBackend):
             single_put_max=single_put_max,
             max_pool_connections=max_pool_connections,
             checksum=checksum,
+            credential_provider=credential_provider,
         )
         self._core = Core(self._config, "s3")
         self._objects = Objects(self._core)

@@ -14,12 +14,17 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from anyio.lowlevel import RunVar
 
-from ..._contract.threads import in_thread
+from ..._contract.threads import in_thread, within
 from ..._http.budget import ByteBudget
+from ..._http.retrying import Fault
 from ..._http.turns import Turns
+from .chain import walk
 from .checksums import AVAILABLE
 from .config import S3Config
+from .credentials import Keychain, Signer, Source, provided
 from .errors import fault_of
+from .keys import Keys, no_keys
+from .logs import keep_secrets
 from .on_aiohttp import OneTrySession
 from .times import moment_of
 
@@ -33,10 +38,11 @@ _loader: Any = None
 
 
 class Connection:
-    """What a backend has on one loop: the client, the byte budget, and the answers that nobody reads any more."""
+    """What a backend has on one loop: the client, who signs for it, the byte budget, answers that nobody reads any more."""
 
-    def __init__(self, client: Any, config: S3Config) -> None:
+    def __init__(self, client: Any, config: S3Config, signer: Signer) -> None:
         self.client = client
+        self.signer = signer
         self.budget = ByteBudget(config.byte_budget)
         self.turns = Turns(config.max_pool_connections, BEGIN_PER_PASS)
         """Turns of requests that wait for their answer; bodies that are being read have no turn."""
@@ -54,6 +60,7 @@ class Clients:
 
     def __init__(self, config: S3Config) -> None:
         self._config = config
+        self._keys = Keychain(_source(config))
         self._mine: RunVar[_Slot] = RunVar("remote_store_s3")
 
     async def get(self) -> Connection:
@@ -66,11 +73,15 @@ class Clients:
         if slot.connection is None:
             async with slot.lock:
                 if slot.connection is None:
-                    slot.owner = _owner(self._config)
+                    slot.owner = _owner(self._config, Signer(self._keys))
                     slot.connection = await anext(slot.owner)
         if slot.connection.dropped:
             await slot.connection.reap()
         return slot.connection
+
+    async def renew(self, fault: Fault) -> bool:
+        """Get new keys after a fault that tells of expired ones; false where none were fetched: they are given."""
+        return await (await self.get()).signer.renew(fault)
 
     async def aclose(self) -> None:
         """Close this loop's client; those of other loops are closed with them."""
@@ -90,10 +101,10 @@ class _Slot:
         self.connection: Connection | None = None
 
 
-async def _owner(config: S3Config) -> AsyncGenerator[Connection, None]:
+async def _owner(config: S3Config, signer: Signer) -> AsyncGenerator[Connection, None]:
     """Yield a connection once and close it when the generator is closed: by `aclose`, or by the loop at its end."""
     async with AsyncExitStack() as stack:
-        connection = Connection(await _entered(stack, config), config)
+        connection = Connection(await _entered(stack, config, signer), config, signer)
         try:
             yield connection
         finally:
@@ -101,7 +112,7 @@ async def _owner(config: S3Config) -> AsyncGenerator[Connection, None]:
                 await connection.reap()
 
 
-async def _entered(stack: AsyncExitStack, config: S3Config) -> Any:
+async def _entered(stack: AsyncExitStack, config: S3Config, signer: Signer) -> Any:
     arguments = config.client_arguments()
     settings = config.config_arguments()
     if config.checksum != "off" and AVAILABLE and (config.endpoint_url or "https").startswith("https"):
@@ -110,6 +121,7 @@ async def _entered(stack: AsyncExitStack, config: S3Config) -> Any:
     try:
         settings |= _for_trio(settings["read_timeout"]) if _on_trio() else {"http_session_cls": OneTrySession}
         session = await in_thread(_session, config)
+        session.register_component("credential_provider", signer)
         creator = session.create_client("s3", **arguments, config=AioConfig(**settings))
         return await stack.enter_async_context(creator)
     except ImportError:
@@ -141,8 +153,15 @@ def _for_trio(read_timeout: float) -> dict[str, Any]:
 
 def _session(config: S3Config) -> AioSession:
     """Return a session that shares the process's service models: reading them takes 100 ms."""
-    global _loader
+    keep_secrets()
     session = AioSession(**config.session_options())
+    session.register_component("data_loader", _models(session))
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
+    return session
+
+
+def _models(session: Any) -> Any:
+    global _loader
     with _loader_lock:
         if _loader is None:
             _loader = session.get_component("data_loader")
@@ -150,6 +169,18 @@ def _session(config: S3Config) -> AioSession:
             _loader.load_service_model("s3", "endpoint-rule-set-1")
             _loader.load_data("endpoints")
             _loader.load_data("partitions")
-    session.register_component("data_loader", _loader)
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
-    return session
+    return _loader
+
+
+def _source(config: S3Config) -> Source:
+    """Return where keys come from: the user's function, else botocore's chain in a thread that may be left behind."""
+    if config.credential_provider is not None:
+        return provided(config.credential_provider)
+
+    async def chain(seconds: float) -> Keys:
+        try:
+            return await within(seconds, walk, config.session_options().get("profile"), seconds, _loader)
+        except TimeoutError:
+            raise no_keys(f"botocore's chain gave nothing within {seconds:.1f} s", late=True) from None
+
+    return chain

@@ -15,6 +15,7 @@ from ..._core.retry import RetryPolicy
 from ..._core.secret import Secret
 from ..._core.version import __version__
 from .checksums import AVAILABLE, ChecksumMode
+from .credentials import CredentialProvider
 
 __all__ = ["S3Config"]
 
@@ -56,6 +57,7 @@ class S3Config:
     single_put_max: int = 16 * MEBIBYTE
     max_pool_connections: int = 64
     checksum: ChecksumMode = "auto"
+    credential_provider: CredentialProvider | None = None
 
     @classmethod
     def checked(cls, **given: Any) -> S3Config:
@@ -69,6 +71,7 @@ class S3Config:
             given[name] = _secret(name, given[name])
         if (given["key"] is None) != (given["secret"] is None):
             raise ValueError("key and secret belong together: give both, or neither for botocore's chain")
+        _check_identity(given)
         given["endpoint_url"] = _endpoint(given["endpoint_url"])
         given["region_name"] = _region(given["region_name"])
         given["tls_ca_bundle"] = _ca_bundle(given["tls_ca_bundle"])
@@ -167,6 +170,22 @@ class S3Config:
             f"bucket={self.bucket!r}, endpoint_url={self.endpoint_url!r}, key={_mask(self.key)},"
             f" secret={_mask(self.secret)}, region_name={self.region_name!r}, tls_ca_bundle={self.tls_ca_bundle!r}"
         )
+
+
+def _check_identity(given: Mapping[str, Any]) -> None:
+    """Refuse contradictions about who asks: which of them counts would be a guess."""
+    ways = {
+        "key": given["key"] is not None,
+        "anonymous": bool(given["anonymous"]),
+        "credential_provider": given["credential_provider"] is not None,
+    }
+    chosen = [name for name, there in ways.items() if there]
+    if len(chosen) > 1:
+        raise ValueError(f"give only one of {' and '.join(chosen)}")
+    if given["token"] is not None and given["key"] is None:
+        raise ValueError("token belongs to key and secret: give all three, or none for botocore's chain")
+    if given["credential_provider"] is not None and not callable(given["credential_provider"]):
+        raise TypeError(f"credential_provider must be a function, not {type(given['credential_provider']).__name__}")
 
 
 def _secret(name: str, value: object) -> Secret | None:

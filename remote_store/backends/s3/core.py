@@ -29,7 +29,8 @@ class Core:
         self.label = label
         self.clients = Clients(config)
         self.wire = Wire(config.bucket, self.clients)
-        self.retrier = Retrier(config.policy, budget_for(config.endpoint_url or f"aws:{config.region_name}"))
+        endpoint = config.endpoint_url or f"aws:{config.region_name}"
+        self.retrier = Retrier(config.policy, budget_for(endpoint), self.clients.renew)
         self.probe = Probe(self.wire, self.retrier, ask=config.endpoint_url is not None)
         self.writer = Writer(self.wire, self.retrier, config)
         self.reader = Reader(

@@ -61,6 +61,10 @@ _AGAIN = THROTTLED | {
 """Codes that may pass. A digest that is wrong at the service's end was spoilt on the way, once."""
 
 _DENIED = "check the credentials and what they may do"
+_NAMELESS = (
+    "Permission denied, and an answer to HEAD can't say why; mostly the session token has expired, or the bucket is in"
+    " another region"
+)
 _BY_CODE: dict[str, tuple[type[RemoteStoreError], str]] = {
     "NoSuchBucket": (NotFound, "Not found: there is no such bucket; check its name and the endpoint"),
     "NoSuchKey": (NotFound, "File not found"),
@@ -71,8 +75,12 @@ _BY_CODE: dict[str, tuple[type[RemoteStoreError], str]] = {
     "InvalidAccessKeyId": (PermissionDenied, "Permission denied: the service doesn't know this key; check `key`"),
     "SignatureDoesNotMatch": (PermissionDenied, "Permission denied: wrong signature; check `secret`"),
     "ExpiredToken": (PermissionDenied, "Permission denied: the session token has expired"),
+    "ExpiredTokenException": (PermissionDenied, "Permission denied: the session token has expired"),
     "RequestTimeTooSkewed": (PermissionDenied, "Permission denied: this machine's clock is wrong"),
     "NoCredentials": (PermissionDenied, "Permission denied: no credentials were found; give key=, or anonymous=True"),
+    "Credentials": (PermissionDenied, "Permission denied: there are no credentials to sign with"),
+    "CredentialsLate": (PermissionDenied, "Permission denied: there are no credentials to sign with"),
+    "TokenRefreshRequired": (PermissionDenied, "Permission denied: the session token must be renewed"),
     "TLS": (PermissionDenied, "Permission denied: the server's certificate is not trusted; check tls_ca_bundle"),
     "InvalidObjectState": (ResourceLocked, "The object is archived and must be restored first"),
     "BadDigest": (IntegrityError, "The bytes arrived with another checksum than they were sent with"),
@@ -258,6 +266,8 @@ def failure(fault: Fault, place: Place, condition: Condition = ALWAYS, *, writes
 
 
 def _kind(fault: Fault, place: Place, condition: Condition) -> tuple[type[RemoteStoreError], str]:
+    if fault.code == "400" and fault.verb.startswith("Head"):
+        return PermissionDenied, _NAMELESS
     if isinstance(condition, IfMatch) and (fault.code in REFUSED or fault.code in ("NoSuchKey", "404")):
         return PreconditionFailed, "The file is not, or no longer, the one with this etag"
     if fault.code in REFUSED:
