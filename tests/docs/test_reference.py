@@ -16,7 +16,7 @@ MODULES = {
     "backends": "remote_store.backends",
 }
 EXTENSIONS = [
-    "arrow", "batch", "cache", "glob", "integrity", "observe", "otel", "partition", "pydantic", "streams", "transfer",
+    "arrow", "batch", "cache", "glob", "integrity", "middleware", "observe", "otel", "partition", "pydantic", "streams", "transfer",
     "write", "yaml",
 ]  # fmt: skip
 MODULES |= {"checkpoint": "remote_store.checkpoint"}
