@@ -1,4 +1,4 @@
-"""Checkpoints over any store, by step or file by file; no torch needed."""
+"""Checkpoints over any store, by step or file by file; with the extra `torch` also PyTorch's distributed ones."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from remote_store.checkpoint.generations.verifying import VerifyReport
     from remote_store.checkpoint.latest import latest_checkpoint
     from remote_store.checkpoint.sync_checkpoint import SyncCheckpoint
+    from remote_store.checkpoint.torch.filesystem import FileSystem
+    from remote_store.checkpoint.torch.reader import FsspecReader
+    from remote_store.checkpoint.torch.writer import FsspecWriter, SerializationFormat
 
 __all__ = [
     "AsyncCheckpointManager",
@@ -53,6 +56,10 @@ __all__ = [
     "CheckpointSaveFailed",
     "ArchiveRefused",
     "latest_checkpoint",
+    "FileSystem",
+    "FsspecWriter",
+    "FsspecReader",
+    "SerializationFormat",
 ]
 
 _HOMES = {
@@ -77,6 +84,7 @@ _HOMES = {
         "CheckpointSaveFailed",
     ],
     "remote_store.checkpoint.latest": ["latest_checkpoint"],
+    "remote_store.checkpoint.torch": ["FileSystem", "FsspecWriter", "FsspecReader", "SerializationFormat"],
 }
 
 if not TYPE_CHECKING:  # or checkers would take any misspelt name for Any

@@ -12,13 +12,34 @@ from remote_store.checkpoint import latest_checkpoint
 
 HEAVY = ["torch", "fsspec", "safetensors", "flytekit", "numpy", "typer", "rich", "trio", "aiofiles"]
 
+TORCH = ["FileSystem", "FsspecWriter", "FsspecReader", "SerializationFormat"]
+"""Names that need torch, and load it when they are asked for."""
+
+
+def test_without_torch_its_names_say_what_to_install() -> None:
+    """CHECKPOINT 0: the three names raise an ImportError that names the extra; all else works."""
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "import remote_store.checkpoint as c\n"
+        f"assert set({TORCH}) <= set(c.__all__) and set({TORCH}) <= set(dir(c))\n"
+        f"for name in {TORCH}:\n"
+        "    try:\n"
+        "        getattr(c, name)\n"
+        "    except ImportError as error:\n"
+        "        assert 'remote-store-aio[torch]' in str(error), error\n"
+        "    else:\n"
+        "        raise SystemExit('no error')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
 
 def test_importing_and_using_it_loads_nothing_heavy() -> None:
     code = (
         "import sys, tempfile\n"
         "import remote_store.checkpoint as c\n"
         "assert 'remote_store.checkpoint.sync_checkpoint' not in sys.modules, 'not lazy'\n"
-        "[getattr(c, name) for name in c.__all__]\n"
+        f"[getattr(c, name) for name in c.__all__ if name not in {TORCH}]\n"
         "c.SyncCheckpoint(tempfile.mkdtemp()).write(b'x')\n"
         f"print([name for name in {HEAVY} if name in sys.modules])\n"
     )
