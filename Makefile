@@ -10,7 +10,7 @@ AZURITE := $(VENV)/azurite/.installed-$(AZURITE_VERSION)
 # Hand-written modules among the generated ones.
 PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py)
 
-.PHONY: help venv azurite demo demo-azure demo-s3 test check fix lint types layers twins unit docs bench soak clean
+.PHONY: help venv azurite demo demo-azure demo-s3 test check fix lint types layers twins unit sshd docs bench soak clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml
 	test -n "$$found" || { echo "No Python >= 3.11 with venv found; say which: make venv PYTHON=/path/to/python" >&2; exit 1; }; \
 	test -x $(BIN)/python || "$$found" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,trio,s3,azure]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,trio,s3,azure,sftp]' --group dev
 	@touch $(STAMP)
 
 demo: venv ## checkpoint a real folder under asyncio, trio and the sync face, with a crash in the middle
@@ -67,7 +67,16 @@ twins: venv
 docs: venv ## the site, strictly, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-unit: venv azurite
+sshd: ## OpenSSH's server, for the tests of SFTP: as root it is installed where it is missing
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; \
+	if command -v sshd >/dev/null && command -v ssh-keygen >/dev/null; then exit 0; fi; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  echo "sshd is missing: installing openssh-server with apt-get, for the tests of SFTP; it is not started"; \
+	  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openssh-server openssh-client; } >/dev/null \
+	  || echo "that did not work; the tests of SFTP are skipped, or fail with CI=true"; \
+	else echo "sshd is missing: the tests of SFTP are skipped, or fail with CI=true (apt-get install openssh-server)"; fi
+
+unit: venv azurite sshd
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 fix: venv ## format, sort imports, rewrite the twins

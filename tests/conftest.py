@@ -8,9 +8,28 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.servers.fixtures import azure_server, bucket, container, moto_bucket, moto_server, s3_server
+from tests.servers.fixtures import (
+    azure_server,
+    bucket,
+    container,
+    moto_bucket,
+    moto_server,
+    s3_server,
+    shelf,
+    ssh_server,
+)
 
-__all__ = ["anyio_backend", "azure_server", "bucket", "container", "moto_bucket", "moto_server", "s3_server"]
+__all__ = [
+    "anyio_backend",
+    "azure_server",
+    "bucket",
+    "container",
+    "moto_bucket",
+    "moto_server",
+    "s3_server",
+    "shelf",
+    "ssh_server",
+]
 
 # A shell starts its background jobs with SIGINT ignored, and children inherit that: Ctrl-C has tests, wherever they run.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

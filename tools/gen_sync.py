@@ -44,6 +44,7 @@ NAMES = {
     "AsyncSave": "Save",
     "AsyncS3Backend": "S3Backend",
     "AsyncSeam": "Seam",
+    "AsyncSFTPBackend": "SFTPBackend",
     "AsyncStore": "Store",
     "AsyncThrottledStore": "ThrottledStore",
     "AsyncWritableContent": "WritableContent",
@@ -68,7 +69,13 @@ WORDS = {
     "async ": "",
     "await ": "",
 }
-TWINS = {"local": "BlockingTwin", "memory": "BlockingTwin", "s3": "FlatTwin", "azure": "FlatTwin"}
+TWINS = {
+    "local": "BlockingTwin",
+    "memory": "BlockingTwin",
+    "s3": "FlatTwin",
+    "azure": "FlatTwin",
+    "sftp": "LoopTwin",
+}
 """Backend folder -> the bridge class its sync twin stands on."""
 
 

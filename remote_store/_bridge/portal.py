@@ -127,8 +127,28 @@ class LoopThread:
             raise
         finally:
             self._calls.discard(call)
+        return self.outcome(call)  # type: ignore[no-any-return]  # what `function` gave
+
+    def begin(self, function: AsyncFunction[Any], args: tuple[object, ...], finished: Callable[[], None]) -> _Call:
+        """Run a coroutine function on the loop for a caller who does not block; `finished` is called on this loop."""
+        call = _Call(self, function, args, {}, finished)
+        self._calls.add(call)
+        try:
+            self._hand_over(call)
+        except BaseException:
+            self._calls.discard(call)
+            raise
+        return call
+
+    def forget(self, call: _Call) -> None:
+        """Leave a call to itself: its caller has gone."""
+        self._calls.discard(call)
+
+    def outcome(self, call: _Call) -> Any:
+        """Return the result of a call that has ended, or raise what it raised."""
+        self._calls.discard(call)
         if call.error is None:
-            return call.result  # type: ignore[no-any-return]  # what `function` gave
+            return call.result
         error, call.error = call.error, None
         try:
             raise error
@@ -250,10 +270,17 @@ class LoopThread:
 class _Call:
     """One coroutine that a blocked thread waits for. Everything but the waiting happens on the loop."""
 
-    __slots__ = ("_args", "_function", "_options", "_scope", "_thread", "done", "ended", "error", "result", "task")
+    __slots__ = (
+        "_args", "_finished", "_function", "_options", "_scope", "_thread", "done", "ended", "error", "result", "task",
+    )  # fmt: skip
 
     def __init__(
-        self, thread: LoopThread, function: AsyncFunction[Any], args: tuple[object, ...], options: dict[str, object]
+        self,
+        thread: LoopThread,
+        function: AsyncFunction[Any],
+        args: tuple[object, ...],
+        options: dict[str, object],
+        finished: Callable[[], None] | None = None,
     ) -> None:
         self._thread = thread
         self._function = function
@@ -265,6 +292,7 @@ class _Call:
         self.error: BaseException | None = None
         self.done = threading.Lock()
         self.done.acquire()
+        self._finished = finished or self.done.release
 
     def start(self) -> None:
         """Make the task; the context is the caller's."""
@@ -281,7 +309,7 @@ class _Call:
         except BaseException as error:  # noqa: BLE001  # all of it belongs to the caller
             self.error = error
         self.ended = True
-        self.done.release()
+        self._finished()
 
     def cancel(self) -> None:
         """Cancel the coroutine at its next chance, and a call that has not been started for good."""
@@ -294,7 +322,7 @@ class _Call:
         """Let the caller go with an error, unless the coroutine has ended by itself."""
         if not self.ended:
             self.error, self.ended = error, True
-            self.done.release()
+            self._finished()
 
 
 # Fork: the child has one thread, so locks may be held by nobody and loops run nowhere (DECISIONS 18).

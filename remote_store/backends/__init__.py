@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .local.sync import LocalBackend as LocalBackend
     from .memory.sync import MemoryBackend as MemoryBackend
     from .s3.sync import S3Backend as S3Backend
+    from .sftp.sync import SFTPBackend as SFTPBackend
+    from .sftp.utils import SFTPUtils as SFTPUtils
 
 _WHERE = {
     "AzureBackend": "remote_store.backends.azure.sync",
@@ -20,6 +22,8 @@ _WHERE = {
     "LocalBackend": "remote_store.backends.local.sync",
     "MemoryBackend": "remote_store.backends.memory.sync",
     "S3Backend": "remote_store.backends.s3.sync",
+    "SFTPBackend": "remote_store.backends.sftp.sync",
+    "SFTPUtils": "remote_store.backends.sftp.utils",
 }
 """Each public name with the module that defines it."""
 
@@ -27,6 +31,8 @@ _NEEDS: dict[str, tuple[str, str]] = {
     "AzureBackend": ("azure.storage.blob", "azure"),
     "AzureUtils": ("azure.storage.blob", "azure"),
     "S3Backend": ("aiobotocore", "s3"),
+    "SFTPBackend": ("asyncssh", "sftp"),
+    "SFTPUtils": ("asyncssh", "sftp"),
 }
 """Names that need another distribution: the module to look for, and the extra that installs it."""
 

@@ -11,9 +11,10 @@ import pytest
 
 from tests.servers.azurite import AzureServer, azurite, missing
 from tests.servers.moto import moto
+from tests.servers.openssh import OpenSSH, Shelf, openssh, sshd
 from tests.servers.seaweedfs import S3Server, in_ci, seaweedfs, weed
 
-__all__ = ["azure_server", "bucket", "container", "moto_bucket", "moto_server", "s3_server"]
+__all__ = ["azure_server", "bucket", "container", "moto_bucket", "moto_server", "s3_server", "shelf", "ssh_server"]
 
 _numbers = itertools.count()
 
@@ -46,6 +47,15 @@ def azure_server() -> Iterator[AzureServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def ssh_server() -> Iterator[OpenSSH]:
+    """An OpenSSH server; where sshd is missing the test is skipped, in CI it fails."""
+    if sshd() is None and not in_ci():
+        pytest.skip("the command 'sshd' is missing: apt-get install openssh-server")
+    with openssh() as server:
+        yield server
+
+
 @pytest.fixture
 def container(azure_server: AzureServer) -> Iterator[Container]:
     """A fresh container on Azurite."""
@@ -53,6 +63,14 @@ def container(azure_server: AzureServer) -> Iterator[Container]:
     container.client.create_container()
     yield container
     container.remove()
+
+
+@pytest.fixture
+def shelf(ssh_server: OpenSSH) -> Shelf:
+    """A fresh folder on the OpenSSH server."""
+    base = ssh_server.root / f"test-{next(_numbers)}"
+    base.mkdir()
+    return Shelf(ssh_server, base)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 __all__ = ["NotStarted", "answers", "started"]
@@ -15,14 +16,16 @@ class NotStarted(Exception):
     """The server ended before it was ready, or was not ready in time; the text has the end of its log."""
 
 
-def started(command: list[str], folder: Path, probe: str, *, seconds: float = 60.0) -> subprocess.Popen[bytes]:
-    """Start a server and return it when `probe`, a URL, answers."""
+def started(
+    command: list[str], folder: Path, probe: str | Callable[[], bool], *, seconds: float = 60.0
+) -> subprocess.Popen[bytes]:
+    """Start a server and return it when `probe`, a URL or a question of the caller's own, answers."""
     log = folder / "log"
     with log.open("wb") as sink:
         process = subprocess.Popen(command, cwd=folder, stdout=sink, stderr=subprocess.STDOUT)
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
-        if answers(probe):
+        if answers(probe) if isinstance(probe, str) else probe():
             return process
         time.sleep(0.02)
     process.kill()

@@ -72,6 +72,7 @@ def test_aio_has_the_names_of_the_contract() -> None:
         "AsyncLocalBackend",
         "AsyncMemoryBackend",
         "AsyncS3Backend",
+        "AsyncSFTPBackend",
     }
     assert inspect.iscoroutinefunction(import_module("remote_store.aio.ext.write").write_with_hash)
 

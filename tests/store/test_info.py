@@ -42,7 +42,7 @@ def test_types_that_are_to_come_are_listed_with_their_extra() -> None:
     """CONTRACT 120, 125: known, not available, no class."""
     backends = info()["backends"]
     assert set(backends) == {"local", "memory", "http", "s3", "s3-pyarrow", "sftp", "azure", "sql-blob", "sql-query"}
-    for name, extra in (("sftp", "sftp"), ("s3-pyarrow", "arrow"), ("http", None)):
+    for name, extra in (("s3-pyarrow", "arrow"), ("http", None)):
         assert backends[name] == {"available": False, "extras": extra, "class": None}
 
 

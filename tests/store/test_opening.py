@@ -242,7 +242,7 @@ BAD: list[Any] = [
     ("s3://bucket/key?endpoint=http://u:p@host", "user or password"),
     ("az://container/key?acount=me", "Unknown option 'acount'. Did you mean 'account_url'?"),
     ("abfss://cont@account.dfs.core.windows.net/p?account_url=https://other", "what the URL itself says"),
-    ("sftp://me@host/p", "pip install 'remote-store-aio[sftp]'"),
+    ("sftp://me@host/p?timeuot=3", "Unknown option 'timeuot'. Did you mean 'timeout'?"),
     ("s3:///key", "bucket"),
     ("s3://", "bucket"),
     ("sftp://me:hunter2@host/p", "password"),

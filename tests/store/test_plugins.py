@@ -76,17 +76,17 @@ def test_local_and_memory_are_there_for_both_faces() -> None:
     assert {"local", "memory"} <= set(registered_types())
 
 
-@pytest.mark.parametrize(("type_name", "extra"), [("sftp", "sftp"), ("s3-pyarrow", "arrow")])
+@pytest.mark.parametrize(("type_name", "extra"), [("s3-pyarrow", "arrow")])
 def test_a_type_that_is_to_come_names_its_extra(type_name: str, extra: str) -> None:
     """CONTRACT 119, DESIGN 2: a ValueError for the registry, an ImportError as for any missing extra."""
     with pytest.raises(InvalidConfig, match=f"Unknown backend type '{type_name}'") as raised:
         backend_class(type_name, Backend)
     assert isinstance(raised.value, ImportError)
     assert f"pip install 'remote-store-aio[{extra}]'" in str(raised.value)
-    assert "Registered types: ['azure', 'local', 'memory', 's3']" in str(raised.value)
+    assert "Registered types: ['azure', 'local', 'memory', 's3', 'sftp']" in str(raised.value)
 
 
-@pytest.mark.parametrize("scheme", ["sftp", "https"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_scheme_that_is_to_come_says_so(scheme: str) -> None:
     """Issue 3: an unknown scheme names the extra or the entry point of plug-ins."""
     with pytest.raises(InvalidConfig, match=r"remote_store\.backends") as raised:
@@ -225,25 +225,25 @@ def test_register_backend_wins_over_a_plug_in(install: Install) -> None:
 
 
 def test_a_plug_in_does_not_replace_a_type_of_ours_but_may_bring_a_missing_one(install: Install) -> None:
-    """Installing a package must not change what `local` means; `sftp` has nobody yet."""
+    """Installing a package must not change what `local` means; `http` has nobody yet."""
     install(
         "greedy",
-        {"local": "greedy_module:Greedy", "sftp": "greedy_module:Greedy"},
+        {"local": "greedy_module:Greedy", "http": "greedy_module:Greedy"},
         greedy_module="""
     from remote_store.backends import MemoryBackend
 
     class Greedy(MemoryBackend):
-        type_name, schemes = "sftp", ("sftp", "file")
+        type_name, schemes = "http", ("http", "file")
 
-        def __init__(self, host: str, base_path: str) -> None:
+        def __init__(self, base_url: str) -> None:
             super().__init__()
-            self.host = host
+            self.base_url = base_url
     """,
     )
     assert backend_class("local", Backend) is LocalBackend
     assert type_for_scheme("file") == "local"
-    with open_store("sftp://three/a") as store:
-        assert store._backend.host == "three"
+    with open_store("http://three/a") as store:
+        assert store._backend.base_url == "http://three/a"
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,11 @@ BAD: list[Any] = [
         r"Unknown backend type 'lokal'\. Did you mean 'local'\? Registered types",
         id="type",
     ),
-    pytest.param(BackendConfig(type="sftp", options={"host": "h"}), "Unknown backend type 'sftp'", id="missing-extra"),
+    pytest.param(
+        BackendConfig(type="s3-pyarrow", options={"bucket": "b"}),
+        "Unknown backend type 's3-pyarrow'",
+        id="missing-extra",
+    ),
     pytest.param(
         BackendConfig(type="local", options={"rooot": "x"}),
         r"Invalid options for backend type 'local'.*'rooot'\. Did you mean 'root'\?",

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from remote_store.backends.local.backend import AsyncLocalBackend
     from remote_store.backends.memory.backend import AsyncMemoryBackend
     from remote_store.backends.s3.backend import AsyncS3Backend
+    from remote_store.backends.sftp.backend import AsyncSFTPBackend
 
 __all__ = ["AsyncLocalBackend", "AsyncMemoryBackend"]  # with an SDK, its backend too
 if installed("aiobotocore"):
     __all__ += ["AsyncS3Backend"]
-
+if installed("asyncssh"):
+    __all__ += ["AsyncSFTPBackend"]
 if installed("azure.storage.blob"):
     __all__ += ["AsyncAzureBackend"]
 
@@ -24,6 +26,7 @@ _HOMES = {
     "remote_store.backends.local.backend": ["AsyncLocalBackend"],
     "remote_store.backends.memory.backend": ["AsyncMemoryBackend"],
     "remote_store.backends.s3.backend": ["AsyncS3Backend"],
+    "remote_store.backends.sftp.backend": ["AsyncSFTPBackend"],
 }
 
 # Hidden from checkers: with a `__getattr__` in sight they would believe in any name.
