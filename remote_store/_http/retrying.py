@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from math import inf
 from typing import TypeAlias, TypeVar
 
@@ -13,7 +16,7 @@ import anyio
 
 from .._core.retry import RetryPolicy
 
-__all__ = ["Fault", "Retrier", "RetryBudget", "budget_for", "seconds_left"]
+__all__ = ["SETTLE_SECONDS", "Fault", "Retrier", "RetryBudget", "budget_for", "pause_asked", "seconds_left"]
 
 T = TypeVar("T")
 
@@ -67,8 +70,30 @@ class Fault(Exception):
 Renewal: TypeAlias = Callable[[Fault], Awaitable[bool]]
 """Gets the fault of an attempt, in the same task; true if there are other credentials now to try with."""
 
+SETTLE_SECONDS = 1.0
+"""The grace of a look at what became of a request whose answer was lost: the truth is worth a second."""
 MAX_PAUSE = 60.0
 """Seconds: a longer Retry-After is not waited for, for nobody expects a call to sleep for minutes."""
+
+
+def pause_asked(retry_after: str | None, date: str | None = None) -> float | None:
+    """Return the seconds that a Retry-After header asks to wait, None for none (RFC 9110, section 10.2.3).
+
+    It has seconds or a time; a time is measured from the answer's own `date`, for clocks differ.
+    """
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text) if len(text) < 12 else inf
+    then, now = _moment(text), _moment(date or "") or datetime.now(UTC)
+    return None if then is None else max(0.0, (then - now).total_seconds())
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 class RetryBudget:
@@ -99,7 +124,8 @@ class RetryBudget:
             self._left = min(self.CAPACITY, self._left + tokens)
 
 
-_end: ContextVar[float] = ContextVar("remote_store_deadline", default=inf)
+_end: ContextVar[float] = ContextVar("remote_store_attempt_end", default=inf)
+_operation: ContextVar[float | None] = ContextVar("remote_store_operation_end", default=None)
 
 
 def seconds_left() -> float:
@@ -120,23 +146,37 @@ class Retrier:
         self._renew = renew
         self._random = random.Random()  # noqa: S311  # spreads pauses, guards nothing
 
-    def deadline(self) -> float:
-        """Return the time (by `anyio.current_time`) by which an operation that begins now must have ended."""
+    @contextmanager
+    def operation(self) -> Iterator[None]:
+        """Give all requests of the block one deadline. Inside another operation its deadline stays."""
+        before = _operation.get()
+        token = _operation.set(self._deadline() if before is None else before)
+        try:
+            yield
+        finally:
+            _operation.reset(token)
+
+    def _deadline(self) -> float:
         return anyio.current_time() + self.policy.timeout if self.policy.timeout is not None else inf
+
+    def _until(self, grace: float) -> float:
+        end = _operation.get()
+        return self._deadline() if end is None else max(end, anyio.current_time() + grace)
 
     async def run(
         self,
         attempt: Callable[[], Awaitable[T]],
         *,
-        deadline: float | None = None,
+        grace: float = 0.0,
         on_fault: Callable[[Fault], None] | None = None,
     ) -> T:
         """Return what `attempt` returns; after a fault that may pass, pause and try again.
 
-        Raises the last fault, with the number of attempts; a fault ``Deadline`` when the time is up. `on_fault` sees
-        each fault before it is retried.
+        Raises the last fault, with the number of attempts; a fault ``Deadline`` when the time is up. Finding out what
+        became of a request, and cleaning up, have at least `grace` seconds. `on_fault` sees each fault before it is
+        retried.
         """
-        end = self.deadline() if deadline is None else deadline
+        end = self._until(grace)
         _end.set(end)
         number = 0
         fresh = True

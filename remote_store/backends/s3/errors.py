@@ -31,7 +31,7 @@ from ..._core.errors import (
     TimeoutExceeded,
     UnexpectedResponse,
 )
-from ..._http.retrying import Fault
+from ..._http.retrying import Fault, pause_asked
 
 __all__ = ["MISSING", "REFUSED", "Place", "failure", "fault_of", "translated", "unexpected"]
 
@@ -194,12 +194,8 @@ def _refused(response: Any, verb: str) -> Fault:
         may_retry=code in _AGAIN or status in (500, 502, 503, 504, 429),
         # A proxy's 502 or 504 tells nothing of what the service did with the request.
         maybe_done=status >= 500 and code not in THROTTLED and code != "NotImplemented",
-        pause=_retry_after(headers.get("retry-after")),
+        pause=pause_asked(headers.get("retry-after"), headers.get("date")),
     )
-
-
-def _retry_after(header: str | None) -> float | None:
-    return float(header) if header and header.isascii() and header.isdecimal() and len(header) < 8 else None
 
 
 def _skew(date: str | None) -> str:

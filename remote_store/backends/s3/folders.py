@@ -14,7 +14,7 @@ from ..._core.keys import RemotePath
 from ..._core.models import UNKNOWN_TIME, FileInfo, FolderEntry, FolderInfo
 from ..._core.seconds import checked_seconds
 from ..._http.retrying import Fault
-from .core import Core
+from .core import Core, one_deadline
 from .errors import MISSING, Place, failure, translated, unexpected
 from .listing import Entries, modified_at
 from .names import file_error, missing_folder, node_key, prefix_of
@@ -34,6 +34,7 @@ class Folders:
     def __init__(self, core: Core) -> None:
         self._core = core
 
+    @one_deadline
     async def is_folder(self, key: str, path: str) -> bool:
         """Return whether there are keys below `key`."""
         if not key:
@@ -226,6 +227,7 @@ class Folders:
             aborted += 1
         return aborted
 
+    @one_deadline
     async def check_health(self) -> None:
         """Ask for the bucket itself."""
         core = self._core

@@ -15,7 +15,7 @@ import anyio
 from ..._core.condition import Condition
 from ..._http.budget import Share
 from ..._http.parts import Cutter, Part, send_parts
-from ..._http.retrying import Fault, Retrier
+from ..._http.retrying import SETTLE_SECONDS, Fault, Retrier
 from .checksums import Sum, combined, sum_of
 from .precondition import plain_etag
 from .requests import Put, Wire
@@ -62,7 +62,8 @@ class MultipartWrite:
             with nothing_committed():
                 await send()
             self.parts.sort(key=lambda part: part[0])
-            return await self._complete()
+            with self.retrier.operation():
+                return await self._complete()
         except BaseException:  # cancellation too: parts left behind are billed
             await self._abort()
             raise
@@ -112,13 +113,13 @@ class MultipartWrite:
     async def _last_look(self, fault: Fault) -> Put:
         """Decide after the last attempt whose answer was lost."""
         try:
-            there = await self.retrier.run(lambda: self.wire.has_parts(self.key, self.upload_id))
+            there = await self.retrier.run(lambda: self.wire.has_parts(self.key, self.upload_id), grace=SETTLE_SECONDS)
         except Fault:
             raise fault from None
         if there:
             fault.maybe_done = False  # the parts are still parts: nothing was committed
             raise fault
-        return await self._settled()
+        return await self.retrier.run(self._settled, grace=SETTLE_SECONDS)
 
     async def _settled(self) -> Put:
         """Return the answer of a completion that went through unseen, known by the etag its parts must give."""
@@ -139,7 +140,7 @@ class MultipartWrite:
     async def _abort(self) -> None:
         with anyio.move_on_after(ABORT_SECONDS, shield=True) as scope:
             try:
-                await self.retrier.run(lambda: self.wire.abort_upload(self.key, self.upload_id))
+                await self.retrier.run(lambda: self.wire.abort_upload(self.key, self.upload_id), grace=ABORT_SECONDS)
             except Fault as fault:
                 if fault.code not in ("NoSuchUpload", "404"):
                     log.warning("Upload %s of %r could not be aborted: %s", self.upload_id, self.key, fault.text)

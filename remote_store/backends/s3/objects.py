@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from ..._contract._async.content import AsyncContent
 from ..._core.condition import ALWAYS, IF_ABSENT, Condition
@@ -14,7 +15,7 @@ from ..._core.seconds import checked_seconds
 from ..._http.retrying import Fault
 from .checksums import Sum, to_hex
 from .copying import copy_large
-from .core import Core
+from .core import Core, one_deadline
 from .errors import MISSING, REFUSED, failure, translated
 from .headers import headers_for
 from .metadata import to_headers
@@ -38,6 +39,7 @@ class Objects:
 
     # Probes
 
+    @one_deadline
     async def is_file(self, key: str, path: str) -> bool:
         """Return whether an object has this key."""
         if not key:
@@ -45,6 +47,7 @@ class Objects:
         with translated(self._core.place(path)):
             return await self._core.head(key) is not None
 
+    @one_deadline
     async def exists(self, key: str, path: str) -> bool:
         """Return whether an object has this key, or keys are below it."""
         if not key:
@@ -52,6 +55,7 @@ class Objects:
         with translated(self._core.place(path)):
             return await self._core.head(key) is not None or await self._core.is_prefix(key)
 
+    @one_deadline
     async def get_file_info(self, path: str) -> FileInfo:
         """Return what HEAD tells."""
         core = self._core
@@ -89,7 +93,9 @@ class Objects:
         stored = to_headers(metadata)
         key = file_key(path, core.label)
         place = core.place(path)
-        with translated(place, condition, writes=True):
+        # A stream takes as long as its source does: there each request has the time for itself.
+        timed = core.retrier.operation() if isinstance(content, bytes) else nullcontext()
+        with timed, translated(place, condition, writes=True):
             await self._refuse_ancestors(key, path)
             condition = await self._possible(key, path, condition)
             order = Order(key, condition, stored, headers_for(key, options), *_of_one_put(options))
@@ -125,6 +131,7 @@ class Objects:
 
     # Deleting
 
+    @one_deadline
     async def delete(self, path: str, *, missing_ok: bool) -> None:
         """Delete an object: one request, two where it is missing or the server knows no conditional delete."""
         core = self._core
@@ -172,6 +179,7 @@ class Objects:
 
     # Copying
 
+    @one_deadline
     async def copy(self, src: str, dst: str, *, overwrite: bool) -> None:
         """Copy an object: one request, or two where the server has no conditional copy."""
         source, target = file_key(src, self._core.label), file_key(dst, self._core.label)
@@ -181,6 +189,7 @@ class Objects:
         condition = ALWAYS if overwrite else IF_ABSENT
         await self._copy(source, src, target, dst, condition, None)
 
+    @one_deadline
     async def move(self, src: str, dst: str, *, overwrite: bool) -> None:
         """Copy and delete: three requests, each tied to the version of the source that the first one saw."""
         core = self._core

@@ -92,7 +92,7 @@ class Probe:
         return False
 
     async def _clean(self, key: str) -> None:
-        await self._retrier.run(lambda: self._wire.delete(key))
+        await self._retrier.run(lambda: self._wire.delete(key), grace=CLEAN_SECONDS)
 
 
 def _refused(fault: Fault) -> bool:

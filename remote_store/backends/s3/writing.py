@@ -10,7 +10,7 @@ from typing import Any
 from ..._contract._async.content import AsyncContent
 from ..._core.condition import ALWAYS, Condition
 from ..._http.parts import Cutter, Part
-from ..._http.retrying import Fault, Retrier
+from ..._http.retrying import SETTLE_SECONDS, Fault, Retrier
 from .checksums import AVAILABLE, Sum, sum_of
 from .config import S3Config
 from .errors import REFUSED
@@ -69,7 +69,8 @@ class Writer:
         try:
             first = await self._first(order, cutter)
             if len(first) == 1:
-                put = await self._sturdy(lambda: self._single(order, first[0]))
+                with self._retrier.operation():
+                    put = await self._sturdy(lambda: self._single(order, first[0]))
                 return Written(first[0].size, put)
             upload = await self._sturdy(lambda: self._begun(order))
             put = await upload.run(first, cutter, share)
@@ -153,7 +154,7 @@ class Writer:
         """Decide by the object's write id whether a put whose answer was lost went through (DECISIONS 25)."""
         doubt = Fault("Unreachable", f"an answer was lost, then {fault.text}", verb="PutObject", maybe_done=True)
         try:
-            head = await self._retrier.run(lambda: self._wire.head(order.key))
+            head = await self._retrier.run(lambda: self._wire.head(order.key), grace=SETTLE_SECONDS)
         except Fault:
             raise doubt from fault
         if head.write_id == write_id:
