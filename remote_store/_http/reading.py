@@ -6,9 +6,10 @@ The service behind it is told by a `Service`: how to ask, what its answers mean,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
@@ -30,7 +31,6 @@ HURRY = 16 * 1024 * 1024
 HASH_ON_LOOP = 4 * 1024 * 1024
 """Bytes above which a checksum is computed in a worker thread: the slow ones (MD5) take 1.6 ms for a MiB."""
 
-Take = Callable[[bytes], None]
 P = TypeVar("P")
 """What a backend's errors name: its own `Place`."""
 
@@ -63,8 +63,8 @@ class Answer(Protocol):
     def closed(self) -> bool:
         """Whether nothing more can be read."""
 
-    async def take(self, limit: int) -> bytes:
-        """Return the next bytes, at most `limit`."""
+    async def receive(self, view: memoryview) -> int:
+        """Put the body's next bytes into `view` and return how many, at least one; a shorter body is a fault."""
 
     async def next(self) -> bytes:
         """Return the next bytes, empty at the end; a body shorter or longer than promised is a fault."""
@@ -161,49 +161,48 @@ class Reader(Generic[P]):
 
     async def read_bytes(self, wanted: Wanted[P]) -> bytes:
         """Return all of an object; one that came with a wrong checksum is fetched once more."""
-        pieces: list[bytes] = []
-        for attempt in (1, 2):
+        for _ in range(2):
             download = await self.open(wanted)
             with self.service.translated(wanted.place):
-                pieces = await self._all(wanted, download)
-            if await self._sound(download, pieces):
-                break
-            if attempt == 2:
-                raise self.service.spoilt(wanted.place)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                data = await self._all(wanted, download)
+            if await self._sound(download, data):
+                return data
+        raise self.service.spoilt(wanted.place)
 
-    async def _sound(self, download: Answer, pieces: list[bytes]) -> bool:
+    async def _sound(self, download: Answer, data: bytes) -> bool:
         told = download.head.checksum
         hasher = self.service.hasher() if told is not None else None
         if hasher is None:
             return True
-        if download.length > HASH_ON_LOOP:
-            await in_thread(_hash, hasher, pieces)
+        if len(data) > HASH_ON_LOOP:
+            await in_thread(hasher.update, data)
         else:
-            _hash(hasher, pieces)
+            hasher.update(data)
         return bool(hasher.value == told)
 
-    async def _all(self, wanted: Wanted[P], download: Answer) -> list[bytes]:
-        if download.length <= HURRY:
-            pieces: list[bytes] = []
-            await self._drain(wanted, (0, download.length), pieces.append, download, download.head.etag)
-            return pieces
-        return await self._from_both_ends(wanted, download)
+    async def _all(self, wanted: Wanted[P], download: Answer) -> bytes:
+        # CPython hands out these very bytes at the end, so that the body is written to fresh memory once.
+        memory = BytesIO(bytes(download.length))
+        with memory.getbuffer() as view:
+            if download.length <= HURRY:
+                await self._drain(wanted, (0, download.length), view, download, download.head.etag)
+            else:
+                await self._from_both_ends(wanted, view, download)
+        return memory.getvalue()
 
-    async def _from_both_ends(self, wanted: Wanted[P], download: Answer) -> list[bytes]:
+    async def _from_both_ends(self, wanted: Wanted[P], view: memoryview, download: Answer) -> None:
         """Read on from the front while others fetch ranges from the end, until they meet.
 
         The answer at hand is used to the last byte, and no HEAD is needed to know the size first.
         """
         ranges = split(0, download.length, self._piece)
-        found: dict[int, list[bytes]] = {start: [] for start, _ in ranges}
         etag = download.head.etag
 
         async def front() -> None:
             try:
                 while ranges:
                     start, stop = ranges.pop(0)
-                    await self._drain(wanted, (start, stop), found[start].append, download, etag, keep=True)
+                    await self._drain(wanted, (start, stop), view[start:stop], download, etag, keep=True)
             finally:
                 await download.aclose()
 
@@ -211,11 +210,10 @@ class Reader(Generic[P]):
             yield front
             while ranges:
                 wanted_range = ranges.pop()
-                yield lambda piece=wanted_range: self._drain(wanted, piece, found[piece[0]].append, None, etag)  # type: ignore[misc]
+                yield lambda piece=wanted_range: self._drain(wanted, piece, view[slice(*piece)], None, etag)  # type: ignore[misc]
 
         with self.service.translated(wanted.place):
             await together(back(), self._concurrency)
-        return [chunk for start in sorted(found) for chunk in found[start]]
 
     async def fill(self, wanted: Wanted[P], view: memoryview, start: int) -> int:
         """Fill `view` from `start` on and return the number of bytes."""
@@ -229,7 +227,7 @@ class Reader(Generic[P]):
         etag = download.head.etag
 
         def job(piece: Range, answer: Answer | None) -> Job:
-            return lambda: self._drain(wanted, piece, _Filler(view, piece[0] - start).take, answer, etag)
+            return lambda: self._drain(wanted, piece, view[piece[0] - start : piece[1] - start], answer, etag)
 
         jobs = [job(piece, download if number == 0 else None) for number, piece in enumerate(pieces)]
         with self.service.translated(wanted.place):
@@ -256,10 +254,10 @@ class Reader(Generic[P]):
                 body = bodies[number] = bytearray(max(0, stop - fetch.start))
                 for start, end in split(fetch.start, stop, self._piece):
                     answer = download if number == 0 and start == fetch.start else None
-                    taker = _Filler(memoryview(body), start - fetch.start).take
+                    view = memoryview(body)[start - fetch.start : end - fetch.start]
                     jobs.append(
-                        lambda piece=(start, end), take=taker, answer=answer: self._drain(  # type: ignore[misc]
-                            wanted, piece, take, answer, etag
+                        lambda piece=(start, end), view=view, answer=answer: self._drain(  # type: ignore[misc]
+                            wanted, piece, view, answer, etag
                         )
                     )
             with self.service.translated(wanted.place):
@@ -284,17 +282,18 @@ class Reader(Generic[P]):
         self,
         wanted: Wanted[P],
         piece: Range,
-        take: Take,
+        view: memoryview,
         answer: Answer | None,
         etag: str | None,
         *,
         keep: bool = False,
     ) -> None:
-        """Take the bytes of a range, from `answer` if it is open; a body that is cut goes on with another request.
+        """Fill `view` with a range, from `answer` if it is open; a body that is cut goes on with another request.
 
         With `keep` the answer stays open, for whoever reads on.
         """
-        position, stop = piece
+        start, stop = piece
+        position = start
         current = answer if answer is not None and not answer.closed else None
 
         async def attempt() -> None:
@@ -305,9 +304,7 @@ class Reader(Generic[P]):
                 )
             try:
                 while position < stop:
-                    chunk = await current.take(stop - position)
-                    take(chunk)
-                    position += len(chunk)
+                    position += await current.receive(view[position - start :])
             except Fault:
                 await current.aclose()
                 current = None
@@ -320,23 +317,6 @@ class Reader(Generic[P]):
             if current is not None and not (keep and current is answer):
                 with anyio.CancelScope(shield=True):
                     await current.aclose()
-
-
-class _Filler:
-    """Puts chunks into a buffer, one after the other."""
-
-    def __init__(self, view: memoryview, position: int) -> None:
-        self._view = view
-        self._position = position
-
-    def take(self, chunk: bytes) -> None:
-        self._view[self._position : self._position + len(chunk)] = chunk
-        self._position += len(chunk)
-
-
-def _hash(hasher: Hasher, pieces: Sequence[bytes]) -> None:
-    for piece in pieces:
-        hasher.update(piece)
 
 
 class ObjectSource(AsyncByteSource, Generic[P]):

@@ -70,9 +70,10 @@ class StrictS3:
         self.uploads: dict[str, tuple[str, dict[str, str], dict[int, bytes]]] = {}
         self.requests: list[tuple[str, str]] = []
         self.faults: list[tuple[str, Fault]] = []
-        self.stay = False
         self.gate: Callable[[Any], Reply | None] = lambda request: None
         """Looks at each request first, and may answer it."""
+        self.connections = 0
+        """Connections that clients have made."""
         self.ignored: set[str] = set()
         """Verbs whose conditions are ignored."""
         self.endpoint = ""
@@ -351,6 +352,10 @@ def strict_s3() -> Iterator[StrictS3]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            state.connections += 1
+            super().setup()
 
         def handle_any(self) -> None:
             parts = urlsplit(self.path)

@@ -103,7 +103,6 @@ class Download:
         self._reply: Reply | None = reply
         self._status = reply.status
         self._told = reply.headers.get("content-range")
-        self._over = b""
         length = reply.headers.get("content-length", "")
         self.length = int(length) if length.isdecimal() else -1
         self._left = self.length
@@ -132,23 +131,30 @@ class Download:
             raise unexpected(f"another range came than was asked for: {self._told!r}", "GetBlob")
         self.whole_size = told[2]
 
-    async def take(self, limit: int) -> bytes:
-        """Return the next bytes, at most `limit`; what is over stays for the next call."""
-        chunk = self._over or await self.next()
-        self._over = chunk[limit:]
-        return chunk[:limit] if self._over else chunk
-
     async def next(self) -> bytes:
         """Return the next bytes, empty at the end; a body shorter or longer than promised is a fault."""
         assert self._reply is not None
         try:
-            chunk = await self._reply.incoming.next()
+            chunk = await self._reply.incoming.next(self._left)
         except Exception as error:
             raise fault_of(error, "GetBlob") from error
-        self._left -= len(chunk)
-        if self._left < 0 or (not chunk and self._left > 0):
-            raise Fault("Unreachable", f"the body ended {self._left} bytes early", verb="GetBlob", may_retry=True)
+        self._count(len(chunk))
         return chunk
+
+    async def receive(self, view: memoryview) -> int:
+        """Put the body's next bytes into `view` and return how many, at least one; a shorter body is a fault."""
+        assert self._reply is not None
+        try:
+            size = await self._reply.incoming.receive(view, self._left)
+        except Exception as error:
+            raise fault_of(error, "GetBlob") from error
+        self._count(size)
+        return size
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0 or (not size and self._left > 0):
+            raise Fault("Unreachable", f"the body ended {self._left} bytes early", verb="GetBlob", may_retry=True)
 
     async def aclose(self) -> None:
         """Give the connection back, or drop it if the body has not been read to its end."""

@@ -1,13 +1,12 @@
-"""Bodies of requests as both HTTP libraries send them well, and bodies of answers read alike from both."""
+"""Bodies of requests as both HTTP libraries send them well."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
 
 from anyio.lowlevel import checkpoint
 
-__all__ = ["Incoming", "Outgoing", "body_of"]
+__all__ = ["Outgoing", "body_of"]
 
 SLICE = 256 * 1024
 """Bytes handed to the transport at a time: below, calls cost more than the copy; above, aiohttp copies."""
@@ -31,13 +30,3 @@ class Outgoing:
             for start in range(0, len(buffer), SLICE):
                 yield buffer[start : start + SLICE]
                 await checkpoint()
-
-
-class Incoming(Protocol):
-    """The body of an answer, on one of the HTTP libraries."""
-
-    async def next(self) -> bytes:
-        """Return the next bytes as they came, empty at the end."""
-
-    async def aclose(self, *, ended: bool) -> None:
-        """Give the connection back, or drop it if the body has not `ended`."""

@@ -15,7 +15,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from ..._contract.threads import in_thread
 from ..._core.version import __version__
 from ..._http.budget import ByteBudget
-from .bodies import Incoming
+from ..._http.incoming import Incoming
 from .config import API_VERSION, AzureConfig
 from .signing import policy_for
 

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 
-__all__ = ["AiohttpBody", "aiohttp_transport"]
+__all__ = ["aiohttp_transport"]
 
 
 def aiohttp_transport(
@@ -31,21 +31,3 @@ def aiohttp_transport(
         session=session, session_owner=True, connection_timeout=connect, read_timeout=read
     )
     return transport
-
-
-class AiohttpBody:
-    """The body of an answer on aiohttp."""
-
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
-
-    async def next(self) -> bytes:
-        """Return the next bytes as they came, empty at the end."""
-        return bytes(await self._answer.content.readany())
-
-    async def aclose(self, *, ended: bool) -> None:
-        """Give the connection back, or drop it."""
-        if ended:
-            self._answer.release()
-        else:
-            self._answer.close()

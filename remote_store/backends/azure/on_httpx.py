@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from typing import Any, Self
 
@@ -13,9 +12,7 @@ from azure.core.utils import case_insensitive_dict
 
 from ..._http.quiet import Born, Watched, close_all
 
-__all__ = ["HttpxBody", "HttpxTransport"]
-
-log = logging.getLogger("remote_store.azure")
+__all__ = ["HttpxTransport"]
 
 
 class HttpxTransport(AsyncHttpTransport[Any, Any]):
@@ -83,40 +80,3 @@ class HttpxResponse(AsyncHttpResponse):
         self.headers = case_insensitive_dict(raw)
         self.reason = answer.reason_phrase
         self.content_type = answer.headers.get("content-type")
-
-
-class HttpxBody:
-    """The body of an answer on httpx."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-        self._chunks: Any = None
-        self._born: Born = []
-
-    async def next(self) -> bytes:
-        """Return the next bytes as they came, empty at the end."""
-        return await Watched(self._next(), self._born)
-
-    async def _next(self) -> bytes:
-        if self._chunks is None:
-            self._chunks = self._answer.aiter_raw()
-        async for chunk in self._chunks:
-            if chunk:
-                return bytes(chunk)
-        return b""
-
-    async def aclose(self, *, ended: bool) -> None:
-        """Give the connection back, or drop it."""
-        if self._chunks is not None:
-            if ended:
-                await Watched(self._finish(), self._born)
-            await close_all(self._born)
-        await self._answer.aclose()
-
-    async def _finish(self) -> None:
-        """Read the end of a body whose bytes are all here, or httpx would close its connection."""
-        try:
-            async for _ in self._chunks:
-                pass
-        except Exception as error:  # noqa: BLE001  # the bytes are here; the connection is the pool's business
-            log.debug("the end of a body raised %r", error)

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import anyio
 from azure.core.pipeline.transport import HttpRequest
 
-from .bodies import Incoming, Outgoing
+from ..._http.incoming import incoming
+from .bodies import Outgoing
 from .clients import Clients, Connection
 from .documents import MAX_DOCUMENT
 from .errors import fault_of, refusal, unexpected
@@ -31,7 +32,7 @@ class Reply:
     def __init__(self, response: Any, connection: Connection) -> None:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers  # of either library: any case finds them
-        self.incoming: Incoming = _incoming(response.internal_response)
+        self.incoming = incoming(response.internal_response)
         self.connection = connection
         self.body = b""
 
@@ -129,13 +130,3 @@ class Sender:
     def _url(self, path: str, query: Query) -> str:
         asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
         return f"{self._account_url}/{path}?{asked}" if asked else f"{self._account_url}/{path}"
-
-
-def _incoming(answer: Any) -> Incoming:
-    if hasattr(answer, "aiter_raw"):
-        from .on_httpx import HttpxBody
-
-        return HttpxBody(answer)
-    from .on_aiohttp import AiohttpBody
-
-    return AiohttpBody(answer)

@@ -70,6 +70,7 @@ async def test_bodies_are_checked_and_not_signed(secure: dict[str, Any]) -> None
         await backend.write("small", b"x", overwrite=True)
         await backend.write("large", data, overwrite=True)
         assert await backend.read_bytes("large") == data
+        assert b"".join([chunk async for chunk in backend.read("large")]) == data
     assert len(sent) == 4
     assert {bytes(signed) for signed, _ in sent} == {b"UNSIGNED-PAYLOAD"}
     assert all(checksum for _, checksum in sent)

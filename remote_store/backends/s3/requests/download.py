@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ...._http.quiet import Born, Watched, close_all
+from ...._http.incoming import incoming
 from ...._http.ranges import content_range
 from ...._http.retrying import Fault
 from ..clients import Connection
-from ..errors import fault_of, unexpected
+from ..errors import unexpected
 from .answers import head_of
+from .edge import faults_of
 
 __all__ = ["Download"]
-
-log = logging.getLogger("remote_store.s3")
 
 
 class Download:
@@ -24,10 +22,8 @@ class Download:
     def __init__(self, reply: Mapping[str, Any], connection: Connection) -> None:
         self._reply = reply
         self._connection = connection
-        self._raw: Any = reply["Body"].raw_stream
-        self._chunks: Any = None
-        self._over = b""
-        self._born: Born = []
+        self._body = incoming(reply["Body"].raw_stream)
+        self._closed = False
         self._left = int(reply.get("ContentLength", -1))
         self.length = self._left
         """Bytes that the body has."""
@@ -58,73 +54,37 @@ class Download:
             raise unexpected(f"another range came than was asked for: {self._reply.get('ContentRange')!r}", "GetObject")
         self.start, self.whole_size = told[0], told[2]
 
-    async def take(self, limit: int) -> bytes:
-        """Return the next bytes, at most `limit`; what is over stays for the next call."""
-        chunk = self._over or await self.next()
-        self._over = chunk[limit:]
-        return chunk[:limit] if self._over else chunk
-
     async def next(self) -> bytes:
         """Return the next bytes, empty at the end; a body shorter or longer than promised is a fault."""
-        try:
-            chunk = await self._pull()
-        except Exception as error:
-            raise fault_of(error, "GetObject") from error
-        self._left -= len(chunk)
-        if self._left < 0 or (not chunk and self._left > 0):
-            raise Fault("Unreachable", f"the body ended {self._left} bytes early", verb="GetObject", may_retry=True)
+        with faults_of("GetObject"):
+            chunk = await self._body.next(self._left)
+        self._count(len(chunk))
         return chunk
 
-    async def _pull(self) -> bytes:
-        if hasattr(self._raw, "aiter_raw"):
-            return await Watched(self._pull_httpx(), self._born)
-        return bytes(await self._raw.content.readany())
+    async def receive(self, view: memoryview) -> int:
+        """Put the body's next bytes into `view` and return how many, at least one; a shorter body is a fault."""
+        with faults_of("GetObject"):
+            size = await self._body.receive(view, self._left)
+        self._count(size)
+        return size
 
-    async def _pull_httpx(self) -> bytes:
-        if self._chunks is None:
-            self._chunks = self._raw.aiter_raw()
-        async for chunk in self._chunks:
-            if chunk:
-                return bytes(chunk)
-        return b""
-
-    @property
-    def ended(self) -> bool:
-        """Whether every byte of the body has been read."""
-        return self._left == 0
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0 or (not size and self._left > 0):
+            raise Fault("Unreachable", f"the body ended {self._left} bytes early", verb="GetObject", may_retry=True)
 
     async def aclose(self) -> None:
         """Give the connection back, or drop it if the body has not been read to its end."""
-        raw, self._raw = self._raw, None
-        if raw is None:
-            return
-        if not hasattr(raw, "aiter_raw"):
-            # A body read to its end has given its connection back by itself.
-            if self._left > 0:
-                raw.close()
-            else:
-                raw.release()
-            return
-        if self._chunks is not None:
-            if self._left == 0:
-                await Watched(self._finish(), self._born)
-            await close_all(self._born)
-        await raw.aclose()
-
-    async def _finish(self) -> None:
-        """Read the end of a body whose bytes are all here, or httpx would close its connection."""
-        try:
-            async for _ in self._chunks:
-                pass
-        except Exception as error:  # noqa: BLE001  # the bytes are here; the connection is the pool's business
-            log.debug("the end of a body raised %r", error)
+        if not self._closed:
+            self._closed = True
+            await self._body.aclose(ended=self._left == 0)
 
     @property
     def closed(self) -> bool:
         """Whether nothing more can be read."""
-        return self._raw is None
+        return self._closed
 
     def drop(self) -> None:
         """Leave the closing to the connection's next user: for collectors, which can't wait."""
-        if self._raw is not None:
+        if not self._closed:
             self._connection.dropped.append(self)
