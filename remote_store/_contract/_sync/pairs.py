@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from ..._core.capability import Capability
 from ..._core.models import FileInfo, FolderEntry
+from ..._core.options import given
 from .content import PIECE
 from .streams import RangeReader, seekable
 
@@ -24,7 +25,7 @@ Readable: TypeAlias = BinaryIO
 class BackendFace(ABC):  # without ABC the abstract method would not bind Backend
     """Methods of a backend that only this side has."""
 
-    def read_seekable(self, path: str) -> BinaryIO:
+    def read_seekable(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Open a file for random access and return a seekable stream at position 0.
 
         A stream of `read` that can seek is returned as it is. Else ranges are fetched as they are read, where the
@@ -32,10 +33,11 @@ class BackendFace(ABC):  # without ABC the abstract method would not bind Backen
         Raises NotFound, and InvalidPath for a folder.
         """
         backend = cast("Backend", self)
-        stream = backend.read(path)
+        chosen = given(version_id=version_id)
+        stream = backend.read(path, **chosen)
         if Capability.RANGED_READ not in backend.capabilities:
             return seekable(stream, None)
-        return seekable(stream, lambda: _ranged(backend, path))
+        return seekable(stream, None if chosen else lambda: _ranged(backend, path))
 
     @abstractmethod
     def open_atomic(self, path: str, *, overwrite: bool = False) -> AbstractContextManager[BinaryIO]:

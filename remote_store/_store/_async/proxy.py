@@ -51,8 +51,10 @@ class AsyncProxyStore(ProxyFace, AsyncStore):
     async def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
         return await self._inner.read_bytes(path, **given(version_id=version_id))
 
-    async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return await self._inner.read_text(path, encoding=encoding, errors=errors)
+    async def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
+        return await self._inner.read_text(path, encoding=encoding, errors=errors, **given(version_id=version_id))
 
     async def read_into(
         self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None

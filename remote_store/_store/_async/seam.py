@@ -51,8 +51,10 @@ class AsyncSeam(SeamFace, AsyncProxyStore):
         await self._charge(len(content))
         return content
 
-    async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return str(await self.read_bytes(path), encoding, errors)
+    async def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
+        return str(await self.read_bytes(path, **given(version_id=version_id)), encoding, errors)
 
     async def read_into(
         self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None

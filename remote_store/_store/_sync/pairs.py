@@ -17,7 +17,9 @@ from ..._contract._sync.backend import Backend
 from ..._contract._sync.content import PIECE, Content
 from ..._core.capability import Capability
 from ..._core.models import FolderEntry
+from ..._core.options import given
 from ..log import completed
+from ..rules import optional
 
 if TYPE_CHECKING:
     from .store import Store
@@ -53,13 +55,14 @@ class StoreFace:
 
     _backend: Any
 
-    def read_seekable(self, path: str) -> BinaryIO:
+    def read_seekable(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Open a file for random access and return a seekable stream at position 0.
 
         Where the backend's own stream can't seek, ranges are fetched as they are read (RANGED_READ), or the content
         is copied to a temporary file. Raises NotFound, and InvalidPath for a folder.
         """
-        stream: BinaryIO = self._backend.read_seekable(self._file("read_seekable", path, Capability.READ))
+        key = self._file("read_seekable", path, Capability.READ)
+        stream: BinaryIO = self._backend.read_seekable(key, **optional(self._backend, version_id=version_id))
         return stream
 
     def _file(self, op: str, path: str, capability: Capability) -> str:
@@ -77,9 +80,9 @@ class ProxyFace:
 
     _inner: Any
 
-    def read_seekable(self, path: str) -> BinaryIO:
+    def read_seekable(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Open a file for random access and return a seekable stream at position 0."""
-        stream: BinaryIO = self._inner.read_seekable(path)
+        stream: BinaryIO = self._inner.read_seekable(path, **given(version_id=version_id))
         return stream
 
 
@@ -145,10 +148,12 @@ class SeamFace:
     _inner: Store
     _refuse: Callable[[str], None]
 
-    def read_seekable(self, path: str) -> BinaryIO:
+    def read_seekable(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Open a file for random access and return a seekable stream at position 0."""
         self._refuse("read_seekable")
-        return gated_stream(self, "read_seekable", lambda: self._inner.read_seekable(path))
+        return gated_stream(
+            self, "read_seekable", lambda: self._inner.read_seekable(path, **given(version_id=version_id))
+        )
 
 
 def gated_entries(seam: Any, operation: str, entries: Iterator[Old]) -> Iterator[Old]:

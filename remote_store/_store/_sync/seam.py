@@ -52,8 +52,10 @@ class Seam(SeamFace, ProxyStore):
         self._charge(len(content))
         return content
 
-    def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return str(self.read_bytes(path), encoding, errors)
+    def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
+        return str(self.read_bytes(path, **given(version_id=version_id)), encoding, errors)
 
     def read_into(
         self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None

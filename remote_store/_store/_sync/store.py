@@ -73,13 +73,15 @@ class Store(StoreFace):
         content: bytes = self._backend.read_bytes(key, **optional(self._backend, version_id=version_id))
         return content
 
-    def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+    def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
         """Return the whole content of a file as text.
 
         `encoding` and `errors` are those of `bytes.decode`. Raises NotFound, InvalidPath and UnicodeDecodeError.
         """
         # By our own method, so that a subclass which changes the bytes changes the text too (CONTRACT 39).
-        return str(self.read_bytes(path), encoding, errors)
+        return str(self.read_bytes(path, **given(version_id=version_id)), encoding, errors)
 
     def read_into(
         self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None

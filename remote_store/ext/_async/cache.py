@@ -115,8 +115,10 @@ class AsyncCachedStore(CachedFace, AsyncProxyStore):
         content: bytes = found
         return content
 
-    async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return str(await self.read_bytes(path), encoding, errors)
+    async def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
+        return str(await self.read_bytes(path, **given(version_id=version_id)), encoding, errors)
 
     async def exists(self, path: str) -> bool:
         key = self._slot("exists", path)

@@ -83,9 +83,11 @@ class AsyncObservedStore(ObservedFace, AsyncProxyStore):
         with self._observing("read_bytes", path):
             return await self._inner.read_bytes(path, **given(version_id=version_id))
 
-    async def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+    async def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
         with self._observing("read_text", path, encoding=encoding):
-            return await self._inner.read_text(path, encoding=encoding, errors=errors)
+            return await self._inner.read_text(path, encoding=encoding, errors=errors, **given(version_id=version_id))
 
     async def read_into(
         self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None

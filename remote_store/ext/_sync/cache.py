@@ -116,8 +116,10 @@ class CachedStore(CachedFace, ProxyStore):
         content: bytes = found
         return content
 
-    def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return str(self.read_bytes(path), encoding, errors)
+    def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
+        return str(self.read_bytes(path, **given(version_id=version_id)), encoding, errors)
 
     def exists(self, path: str) -> bool:
         key = self._slot("exists", path)

@@ -84,9 +84,11 @@ class ObservedStore(ObservedFace, ProxyStore):
         with self._observing("read_bytes", path):
             return self._inner.read_bytes(path, **given(version_id=version_id))
 
-    def read_text(self, path: str, *, encoding: str = "utf-8", errors: str = "strict") -> str:
+    def read_text(
+        self, path: str, *, encoding: str = "utf-8", errors: str = "strict", version_id: str | None = None
+    ) -> str:
         with self._observing("read_text", path, encoding=encoding):
-            return self._inner.read_text(path, encoding=encoding, errors=errors)
+            return self._inner.read_text(path, encoding=encoding, errors=errors, **given(version_id=version_id))
 
     def read_into(
         self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from ..._contract._sync.content import Buffer
 from ..._contract._sync.streams import SPOOL_BYTES
+from ..._core.options import given
 from ..._store._sync.pairs import mapped
 from ..._store._sync.store import Store
 from .._at_once import calls_at_once
@@ -59,10 +60,10 @@ class ObservedFace:
 
     _inner: Store
 
-    def read_seekable(self, path: str) -> BinaryIO:
+    def read_seekable(self, path: str, *, version_id: str | None = None) -> BinaryIO:
         """Open a file for random access and return a seekable stream at position 0."""
         with self._observing("read_seekable", path):
-            return self._inner.read_seekable(path)
+            return self._inner.read_seekable(path, **given(version_id=version_id))
 
     def _observing(self, operation: str, path: str) -> AbstractContextManager[Any]:
         raise NotImplementedError(f"{type(self).__name__} must say who is told of {operation} {path!r}")

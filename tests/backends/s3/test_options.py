@@ -8,7 +8,7 @@ import pytest
 
 from remote_store import ProxyStore, Store, WriteOptions
 from remote_store._core.errors import CapabilityNotSupported
-from remote_store.aio import AsyncStore
+from remote_store.aio import AsyncProxyStore, AsyncStore
 from remote_store.backends import MemoryBackend, S3Backend
 from remote_store.backends.s3.backend import AsyncS3Backend
 from tests.servers.fixtures import Bucket
@@ -66,10 +66,17 @@ async def test_an_older_version_can_be_read(moto_bucket: Bucket) -> None:
         assert await store.read_ranges("file", [(4, 7)], version_id=old) == [b"one"]
         buffer = bytearray(3)
         assert await store.read_into("file", buffer, version_id=old) == 3
+        assert await store.read_text("file", version_id=old) == "old one"
+        assert await store.read_text("file") == "new"
+        assert await AsyncProxyStore(store).read_text("file", version_id=old) == "old one"
         assert await store.read_bytes("file") == b"new"
-    with Store(S3Backend(**moto_bucket.options)) as blocking, blocking.read("file", version_id=old) as stream:
-        stream.seek(4)
-        assert stream.read() == b"one"
+    with Store(S3Backend(**moto_bucket.options)) as blocking:
+        for face in (blocking, ProxyStore(blocking)):
+            assert face.read_text("file", version_id=old) == "old one"
+            for opened in (face.read, face.read_seekable):
+                with opened("file", version_id=old) as stream:
+                    stream.seek(4)
+                    assert stream.read() == b"one"
 
 
 def test_a_listing_begins_after_a_key_and_ends_at_a_limit(moto_bucket: Bucket) -> None:
@@ -90,6 +97,8 @@ CALLS: list[Any] = [
     lambda store: store.write("a", b"", options=WANTED),
     lambda store: store.read_bytes("a", version_id="1"),
     lambda store: store.read("a", version_id="1"),
+    lambda store: store.read_text("a", version_id="1"),
+    lambda store: store.read_seekable("a", version_id="1"),
     lambda store: store.read_into("a", bytearray(1), version_id="1"),
     lambda store: store.read_ranges("a", [], version_id="1"),
     lambda store: list(store.list_files("", limit=1)),
