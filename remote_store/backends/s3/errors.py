@@ -37,8 +37,8 @@ __all__ = ["MISSING", "REFUSED", "Place", "failure", "fault_of", "translated", "
 
 MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404", "NotFound"})
 """Codes of an object or bucket that is not there; HEAD has no body and so only the number."""
-REFUSED = frozenset({"PreconditionFailed", "412"})
-"""Codes of a condition that does not hold."""
+REFUSED = frozenset({"PreconditionFailed", "412", "NotModified", "304"})
+"""Codes of a condition that does not hold; some servers say 304 where S3 says 412."""
 
 THROTTLED = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "429", "503"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from ..._contract.pages import AsyncPages
 from ..._core.errors import DirectoryNotEmpty, InvalidPath, RemoteStoreError
@@ -26,6 +26,13 @@ T = TypeVar("T")
 
 BULK = 1000
 """Keys of one bulk delete and of one page: S3's limits."""
+BUSY = frozenset({"InternalError", "SlowDown", "ServiceUnavailable"})
+"""What the service says of a key in a bulk delete that may pass."""
+NAMED = 10
+"""Keys that an error names; of more it tells how many there are."""
+
+Refusal: TypeAlias = tuple[str, str, str]
+"""A key that was not deleted, with the service's code and words."""
 
 
 class Folders:
@@ -136,7 +143,7 @@ class Folders:
         prefix = prefix_of(key)
         try:
             with translated(core.place(path), writes=True):
-                found = await (self._empty(prefix) if recursive else self._remove_marker(prefix, path))
+                found = await (self._empty(prefix, path) if recursive else self._remove_marker(prefix, path))
         except RemoteStoreError as error:
             if getattr(error, "path", None) == path and _bucket_missing(error):
                 found = False
@@ -161,39 +168,41 @@ class Folders:
         await core.run(lambda: core.wire.delete(prefix))
         return True
 
-    async def _empty(self, prefix: str) -> bool:
-        """Delete all keys below a prefix; return whether there were any. Faults tell how many were left."""
-        core = self._core
-        token: str | None = None
-        found = False
-        refused: list[tuple[str, str, str]] = []
-        while True:
-            page = await core.run(lambda token=token: core.wire.list_page(prefix, token=token))  # type: ignore[misc]
-            keys = [raw["Key"] for raw in page.objects]
+    async def _empty(self, prefix: str, path: str) -> bool:
+        """Delete all keys below a prefix; return whether there were any. A fault tells which were left."""
+        pager = _Pager(self._core, prefix, path, lambda page: [str(raw["Key"]) for raw in page.objects], quiet=False)
+        count = 0
+        refused: list[Refusal] = []
+        while (keys := await pager.next_page()) is not None:
+            count += len(keys)
             if keys:
-                found = True
                 refused += await self._delete_many(keys)
-            if page.token is None or page.token == token:
-                break
-            token = page.token
         if refused:
-            key, code, text = refused[0]
-            raise Fault(
-                code, f"{len(refused)} keys were not deleted, the first is {key!r}: {code} {text}", verb="DeleteObjects"
-            )
-        return found
+            raise Fault(refused[0][1], _left_behind(refused, count), verb="DeleteObjects")
+        return count > 0
 
-    async def _delete_many(self, keys: Sequence[str]) -> list[tuple[str, str, str]]:
-        core = self._core
-        left, refused = list(keys), list[tuple[str, str, str]]()
-        for _ in range(core.retrier.policy.max_attempts):
-            told = await core.run(lambda keys=left: core.wire.delete_many(keys))  # type: ignore[misc]
-            refused = [entry for entry in told if entry[1] not in MISSING]
-            # A server may do half of it and be busy for the rest.
-            left = [key for key, code, _ in refused if code in ("InternalError", "SlowDown", "ServiceUnavailable")]
-            if not left:
-                return refused
-        return refused
+    async def _delete_many(self, keys: Sequence[str]) -> list[Refusal]:
+        """Delete keys and return those that were not; a server may do half of it and be busy for the rest."""
+        left = list(keys)
+        refused: list[Refusal] = []
+        busy: list[Refusal] = []
+
+        async def attempt() -> None:
+            nonlocal left, busy
+            busy = []
+            told = await self._core.wire.delete_many(left)
+            refused.extend(entry for entry in told if entry[1] not in BUSY and entry[1] not in MISSING)
+            busy = [entry for entry in told if entry[1] in BUSY]
+            left = [key for key, _, _ in busy]
+            if left:
+                raise Fault(busy[0][1], busy[0][2], verb="DeleteObjects", may_retry=True)
+
+        try:
+            await self._core.run(attempt)
+        except Fault:
+            if not busy:
+                raise
+        return refused + busy
 
     # Uploads
 
@@ -303,6 +312,12 @@ class _Pager(Generic[T]):
             raise unexpected("the listing goes round in a circle", "ListObjectsV2")
         else:
             self._seen.add(page.token)
+
+
+def _left_behind(refused: Sequence[Refusal], count: int) -> str:
+    named = ", ".join(f"{key!r} ({code})" for key, code, _ in refused[:NAMED])
+    more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+    return f"{len(refused)} of {count} files were not deleted, the others are: {named}{more}. {refused[0][2]}".rstrip()
 
 
 def _bucket_missing(error: RemoteStoreError) -> bool:

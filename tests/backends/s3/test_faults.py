@@ -528,3 +528,103 @@ async def test_a_large_read_meets_in_the_middle(backend: AsyncS3Backend, strict:
     assert await backend.read_bytes("file") == data
     strict.fail("get", cut(3_000_000))
     assert await backend.read_bytes("file") == data
+
+
+# Conditions that do not hold
+
+
+@READERS
+@pytest.mark.parametrize("status", [304, 412])
+async def test_a_condition_that_nobody_made_can_t_be_refused(
+    backend: AsyncS3Backend, strict: StrictS3, read: Any, status: int
+) -> None:
+    """Issue 4, 304 and 412: as an answer to a plain read they are no answer of S3."""
+    strict.put("file", BIG)
+    strict.fail("get", answer(Reply(status)), times=10)
+    with pytest.raises(UnexpectedResponse):
+        await read(backend, "file")
+
+
+@READERS
+@pytest.mark.parametrize("status", [304, 412])
+async def test_a_pinned_read_that_is_refused_says_that_the_file_has_changed(
+    backend: AsyncS3Backend, strict: StrictS3, read: Any, status: int
+) -> None:
+    """Issue 4, 304 and 412: whichever the server says when the rest is of another version."""
+    strict.put("file", BIG)
+    strict.fail("get", cut(150_000))
+    strict.fail("get", answer(Reply(status)), times=10)
+    with pytest.raises(PreconditionFailed):
+        await read(backend, "file")
+
+
+@pytest.mark.parametrize("status", [304, 412])
+async def test_a_create_that_is_refused_found_a_file(backend: AsyncS3Backend, strict: StrictS3, status: int) -> None:
+    """Issue 4, 304 and 412: both mean that someone wrote first."""
+    strict.fail("put", answer(Reply(status)), times=2)
+    with pytest.raises(AlreadyExists):
+        await backend.write("file", b"x")
+    with pytest.raises(PreconditionFailed):
+        await backend.write("file", b"x", if_match="0")
+
+
+# Deleting folders
+
+
+def keeping(strict: StrictS3, codes: dict[str, str]) -> Fault:
+    """Delete all but these keys, and tell why not."""
+
+    def fault(request: Any, carry_out: Callable[[], Reply]) -> Reply:
+        kept = {key: strict.objects[key] for key in codes}
+        carry_out()
+        strict.objects.update(kept)
+        entries = "".join(
+            f"<Error><Key>{key}</Key><Code>{code}</Code><Message>no</Message></Error>" for key, code in codes.items()
+        )
+        return Reply(200, f"<DeleteResult>{entries}</DeleteResult>".encode())
+
+    return fault
+
+
+async def test_files_that_could_not_be_deleted_are_named(backend: AsyncS3Backend, strict: StrictS3) -> None:
+    """CONVENTIONS 18: how many, which, and why; the others are deleted, and what was busy once is too."""
+    for number in range(30):
+        strict.put(f"d/{number:02}", b"")
+    locked = {f"d/{number:02}": "AccessDenied" for number in range(12)}
+    strict.fail("delete_many", keeping(strict, {**locked, "d/20": "SlowDown"}))
+    with pytest.raises(PermissionError, match="12 of 30 files") as raised:
+        await backend.delete_folder("d", recursive=True)
+    assert sorted(strict.objects) == sorted(locked)
+    assert "'d/00' (AccessDenied)" in str(raised.value)
+    assert "and 2 more" in str(raised.value)
+    assert strict.count("delete_many") == 2
+
+
+async def test_files_that_stay_busy_are_named(backend: AsyncS3Backend, strict: StrictS3) -> None:
+    """CONVENTIONS 18: after the attempts of the policy."""
+    for key in ("d/a", "d/b"):
+        strict.put(key, b"")
+    strict.fail("delete_many", keeping(strict, {"d/b": "SlowDown"}), times=9)
+    with pytest.raises(BackendUnavailable, match="1 of 2 files.*'d/b'"):
+        await backend.delete_folder("d", recursive=True)
+    assert strict.count("delete_many") == 3
+
+
+async def test_a_folder_whose_listing_goes_round_in_a_circle_is_not_said_to_be_deleted(
+    backend: AsyncS3Backend, strict: StrictS3
+) -> None:
+    """RELIABILITY 21: a token that comes again, at once or later, is no end."""
+
+    def page(token: str) -> Fault:
+        text = (
+            '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>true</IsTruncated>'
+            f"<Contents><Key>d/a</Key><Size>1</Size></Contents><NextContinuationToken>{token}</NextContinuationToken>"
+            "</ListBucketResult>"
+        )
+        return answer(Reply(200, text.encode()))
+
+    for token in ("one", "two") * 9:
+        strict.fail("list", page(token))
+    with pytest.raises(UnexpectedResponse):
+        await backend.delete_folder("d", recursive=True)
+    assert strict.count("list") == 3

@@ -10,6 +10,7 @@ from ...._http.ranges import range_header
 from ...._http.retrying import Fault
 from ..bodies import body_of
 from ..checksums import Sum, to_header
+from ..errors import REFUSED, unexpected
 from ..precondition import quoted, write_condition
 from .answers import Head, Put, date_of, head_of, put_of
 from .download import Download
@@ -49,8 +50,13 @@ class ObjectRequests(Edge):
         if version_id is not None:
             options["VersionId"] = version_id
         connection = await self._connection()
-        async with self._edge("GetObject"):
-            reply = await connection.client.get_object(Bucket=self.bucket, Key=key, **options)
+        try:
+            async with self._edge("GetObject"):
+                reply = await connection.client.get_object(Bucket=self.bucket, Key=key, **options)
+        except Fault as fault:
+            if if_match is None and fault.code in REFUSED:
+                raise unexpected(f"{fault.text}, without a condition", "GetObject") from fault
+            raise
         download = Download(reply, connection)
         try:
             with faults_of("GetObject"):
