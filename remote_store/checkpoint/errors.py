@@ -24,6 +24,7 @@ __all__ = [
     "CheckpointMismatch",
     "CheckpointNotFound",
     "CheckpointSaveFailed",
+    "CheckpointTooNew",
 ]
 
 
@@ -37,6 +38,10 @@ class ArchiveRefused(RemoteStoreError, ValueError):
 
 class CheckpointFormatError(RemoteStoreError, ValueError):
     """A document of a checkpoint is of another kind or a newer version, or needs a feature unknown here."""
+
+
+class CheckpointTooNew(CheckpointFormatError):
+    """The document is of a newer version, or needs a feature of one: a newer library reads it."""
 
 
 class CheckpointCorrupted(IntegrityError, ValueError):

@@ -131,8 +131,12 @@ class AsyncObjects:
     async def get(self, key: str, limit: int) -> Found:
         """Return an object, at most `limit` bytes and one more of it."""
         async with self._store.read(key) as stream:
-            data = await stream.read(limit + 1)
-            return Found(data, stream.etag)
+            if stream.etag is not None or not self.conditional:
+                return Found(await stream.read(limit + 1), stream.etag)
+        # Asked before the bytes are read: an etag that is older than they are only loses a swap, a newer one would win it.
+        info = await self._store.get_file_info(key)
+        async with self._store.read(key) as stream:
+            return Found(await stream.read(limit + 1), info.etag)
 
     async def fill(self, key: str, pieces: Sequence[memoryview]) -> int:
         """Fill buffers with an object from its beginning."""
@@ -211,8 +215,12 @@ class BlockingObjects:
 
     def _get(self, key: str, limit: int) -> Found:
         with self._store.read(key) as stream:
-            data = stream.read(limit + 1)
-            return Found(data, getattr(stream, "etag", None))
+            etag = getattr(stream, "etag", None)
+            if etag is not None or not self.conditional:
+                return Found(stream.read(limit + 1), etag)
+        info = self._store.get_file_info(key)
+        with self._store.read(key) as stream:
+            return Found(stream.read(limit + 1), info.etag)
 
     async def fill(self, key: str, pieces: Sequence[memoryview]) -> int:
         """Fill buffers with an object from its beginning."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..._core.errors import InvalidConfig
 from ..digests import Digest, digest_named
-from ..errors import CheckpointCorrupted, CheckpointFormatError
+from ..errors import CheckpointCorrupted, CheckpointFormatError, CheckpointTooNew
 
 __all__ = [
     "INDEX",
@@ -31,8 +31,8 @@ __all__ = [
 
 MAX_DOCUMENT = 16 << 20
 """Bytes of a document at most."""
-MAX_COLUMNS = 512 << 20
-"""Bytes that an index's items may unpack to: a hundred times what fits, and it ends a bomb."""
+MAX_COLUMNS = 128 << 20
+"""Bytes that an index's items may unpack to: five million of them, and it ends a bomb."""
 MAX_DEPTH = 64
 """Levels of a document; ours have six."""
 
@@ -122,7 +122,7 @@ def _check_kind(kind: Kind, document: dict[str, Any], key: str) -> None:
         )
     version = document.get("version")
     if type(version) is not int or version != kind.version:
-        raise CheckpointFormatError(
+        raise CheckpointTooNew(
             f"the document has version {version!r}; this library reads version {kind.version}: use a newer one",
             path=key,
         )
@@ -131,7 +131,7 @@ def _check_kind(kind: Kind, document: dict[str, Any], key: str) -> None:
         raise CheckpointFormatError("'features' must be a list of names", path=key)
     unknown = sorted(set(features) - kind.features)
     if unknown:
-        raise CheckpointFormatError(
+        raise CheckpointTooNew(
             f"the checkpoint needs features unknown here: {', '.join(unknown)[:200]}; use a newer version", path=key
         )
 

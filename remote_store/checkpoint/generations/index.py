@@ -144,6 +144,8 @@ class Index:
             if document["encoding"] != "zlib+columns":
                 raise ValueError(f"unknown encoding {str(document['encoding'])[:40]!r}")
             items = _items(documents.unpacked_columns(document["items"], key), writer)
+            if document["count"] != len(items):
+                raise ValueError("the items are not as many as it says")
         except CheckpointFormatError:
             raise
         except (KeyError, TypeError, ValueError, OverflowError) as error:

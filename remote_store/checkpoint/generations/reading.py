@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 from ..._core.errors import NotFound, RemoteStoreError
 from ..digests import Digest
-from ..errors import CheckpointCorrupted, CheckpointFormatError, CheckpointGone, CheckpointNotFound
+from ..errors import (
+    CheckpointCorrupted,
+    CheckpointFormatError,
+    CheckpointGone,
+    CheckpointNotFound,
+    CheckpointTooNew,
+)
 from ..transfer import each
 from . import documents
 from .core import Core
@@ -117,7 +123,7 @@ async def committed(core: Core, names: Sequence[str] | None = None) -> list[Gene
     async def read(name: str) -> None:
         try:
             found.append((await manifest_of(core, name)).generation)
-        except CheckpointCorrupted as error:
+        except (CheckpointCorrupted, CheckpointFormatError) as error:
             log.warning("checkpoint %s is left out: %s", name, error)
         except CheckpointNotFound:
             pass  # collected since it was listed
@@ -132,10 +138,10 @@ def order(generation: Generation) -> tuple[int, object, str]:
 
 
 async def latest(core: Core) -> Manifest | None:
-    """Return the newest checkpoint's manifest: the one LATEST names, else the greatest that is there.
+    """Return the newest checkpoint's manifest: the one LATEST names, else the greatest that can be read.
 
-    LATEST is only a hint: a missing or spoilt one is written anew. Raises CheckpointFormatError for a manifest of a
-    newer version, CheckpointCorrupted where there are manifests and none can be read.
+    LATEST is only a hint: a missing or spoilt one is written anew. Raises CheckpointTooNew for a manifest of a newer
+    version, CheckpointCorrupted or CheckpointFormatError where there are manifests and none can be read.
     """
     pointed = await read_pointer(core)
     if pointed is not None:
@@ -144,20 +150,24 @@ async def latest(core: Core) -> Manifest | None:
             if manifest.checksum == pointed.document["manifest"]:
                 return manifest
             log.warning("LATEST doesn't fit its checkpoint; looking through all of them")
-        except (CheckpointNotFound, CheckpointCorrupted) as error:
+        except CheckpointTooNew:
+            raise
+        except (CheckpointNotFound, CheckpointCorrupted, CheckpointFormatError) as error:
             log.warning("LATEST names a checkpoint that can't be read; looking through all of them: %s", error)
     return await _greatest(core)
 
 
 async def _greatest(core: Core) -> Manifest | None:
-    spoilt: CheckpointCorrupted | None = None
+    spoilt: Exception | None = None
     names = await names_there(core)
     for step in sorted({int(name[:12]) for name in names}, reverse=True):
         candidates: list[Manifest] = []
         for name in (name for name in names if int(name[:12]) == step):
             try:
                 candidates.append(await manifest_of(core, name))
-            except CheckpointCorrupted as error:
+            except CheckpointTooNew:
+                raise
+            except (CheckpointCorrupted, CheckpointFormatError) as error:
                 spoilt = spoilt or error
             except CheckpointNotFound:
                 pass  # collected since it was listed
