@@ -10,7 +10,7 @@ AZURITE := $(VENV)/azurite/.installed-$(AZURITE_VERSION)
 # Hand-written modules among the generated ones.
 PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py)
 
-.PHONY: help venv azurite demo demo-azure demo-s3 test check fix lint types layers twins unit sshd docs bench soak clean
+.PHONY: help venv azurite demo demo-azure demo-s3 demo-sftp test check fix lint types layers twins unit sshd docs bench soak clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,6 +30,9 @@ $(STAMP): pyproject.toml
 
 demo: venv ## checkpoint a real folder under asyncio, trio and the sync face, with a crash in the middle
 	$(BIN)/remote-store demo $(DEMO_ARGS)
+
+demo-sftp: venv sshd ## the same over SFTP: an OpenSSH server is started for it, and stopped
+	$(BIN)/python tools/demo_sftp.py $(DEMO_ARGS)
 
 demo-s3: venv ## the same into S3: a SeaweedFS is started for it, and stopped
 	$(BIN)/python tools/demo_s3.py $(DEMO_ARGS)
