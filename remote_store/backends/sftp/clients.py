@@ -14,9 +14,9 @@ from ..._http.retrying import Fault
 from . import requests
 from .config import SFTPConfig
 from .connecting import connected
-from .wire import Channel
+from .wire import Channel, gone
 
-__all__ = ["Clients", "Connection", "Slot"]
+__all__ = ["Clients", "Connection"]
 
 log = logging.getLogger("remote_store.sftp")
 
@@ -71,7 +71,7 @@ class Connection:
     async def _another(self, others: list[Channel]) -> Channel | None:
         try:
             channel = await opened(self.ssh, self._config)
-        except (asyncssh.ChannelOpenError, Fault) as error:
+        except asyncssh.ChannelOpenError as error:
             # The server has its own limit of sessions; the channels at hand do as well.
             log.debug("no further SFTP channel: %s", error)
             self._room = len(others) + 1
@@ -103,10 +103,16 @@ class Connection:
 
 
 async def opened(ssh: asyncssh.SSHClientConnection, config: SFTPConfig) -> Channel:
-    """Open an SFTP channel on a connection."""
+    """Open an SFTP channel on a connection. Raises asyncssh.ChannelOpenError if the server gives no more, or a Fault."""
     channel = Channel(config.io_timeout)
-    with anyio.fail_after(config.io_timeout):
-        await ssh.create_session(lambda: channel, subsystem="sftp", encoding=None, window=SEND_WINDOW)
+    try:
+        with anyio.fail_after(config.io_timeout):
+            await ssh.create_session(lambda: channel, subsystem="sftp", encoding=None, window=SEND_WINDOW)
+    except TimeoutError as error:
+        text = f"no SFTP channel within io_timeout={config.io_timeout:g} s"
+        raise Fault("Stalled", text, may_retry=True) from error
+    except (asyncssh.DisconnectError, OSError) as error:
+        raise gone(error) from error
     try:
         await channel.start()
     except BaseException:
@@ -115,14 +121,13 @@ async def opened(ssh: asyncssh.SSHClientConnection, config: SFTPConfig) -> Chann
     return channel
 
 
-class Slot:
-    """What a backend has on one event loop: the connection, and temporary files that a lost one left behind."""
+class _Slot:
+    """What a backend has on one event loop."""
 
     def __init__(self) -> None:
         self.lock = anyio.Lock()
         self.owner: AsyncGenerator[Connection, None] | None = None
         self.connection: Connection | None = None
-        self.debris: list[bytes] = []
 
 
 class Clients:
@@ -131,22 +136,23 @@ class Clients:
     def __init__(self, config: SFTPConfig, label: str) -> None:
         self._config = config
         self.label = label
-        self._mine: RunVar[Slot] = RunVar("remote_store_sftp")
+        self._mine: RunVar[_Slot] = RunVar("remote_store_sftp")
         self.latest: Connection | None = None
         """The connection made last, on whichever loop: what is known of the server's extensions."""
+        self.debris: list[bytes] = []
+        """Hidden files that could not be removed over a lost connection; the next one does that, on whichever loop."""
 
-    def slot(self) -> Slot:
-        """Return this loop's slot."""
+    def _slot(self) -> _Slot:
         try:
             return self._mine.get()
         except LookupError:
-            slot = Slot()
+            slot = _Slot()
             self._mine.set(slot)
             return slot
 
     async def get(self) -> Connection:
         """Return this loop's connection, made if there is none that lives."""
-        slot = self.slot()
+        slot = self._slot()
         connection = slot.connection
         if connection is None or connection.lost:
             async with slot.lock:
@@ -157,15 +163,16 @@ class Clients:
         connection.tidy()
         return connection
 
-    async def _renew(self, slot: Slot) -> None:
+    async def _renew(self, slot: _Slot) -> None:
         owner, slot.owner, slot.connection = slot.owner, None, None
         if owner is not None:
             await owner.aclose()
         fresh = _owner(self._config, self.label)
         slot.connection = self.latest = await anext(fresh)
         slot.owner = fresh
-        if slot.debris:
-            await _cleared(slot)
+        if self.debris:
+            debris, self.debris = self.debris, []
+            self.debris += await _cleared(slot.connection.main, debris)
 
     async def aclose(self) -> None:
         """Close this loop's connection; those of other loops are closed with them."""
@@ -192,7 +199,7 @@ async def _owner(config: SFTPConfig, backend: str) -> AsyncGenerator[Connection,
     except BaseException as error:
         for host in reversed(hosts):
             host.abort()
-        if isinstance(error, (asyncssh.Error, OSError)):
+        if isinstance(error, asyncssh.ChannelOpenError):
             raise Fault("Unreachable", f"{config.target} gives no SFTP channel: {error}") from error
         raise
     connection = Connection(hosts, config, main)
@@ -203,13 +210,15 @@ async def _owner(config: SFTPConfig, backend: str) -> AsyncGenerator[Connection,
         await connection.aclose()
 
 
-async def _cleared(slot: Slot) -> None:
-    """Remove what a lost connection left behind; what can't be removed now stays for `abort_uploads`."""
-    assert slot.connection is not None
-    debris, slot.debris = slot.debris, []
-    replies = [requests.remove(slot.connection.main, path) for path in debris]
+async def _cleared(channel: Channel, debris: list[bytes]) -> list[bytes]:
+    """Remove what a lost connection left behind; return what is to be tried again, since this one is lost too."""
+    left: list[bytes] = []
+    replies = [requests.remove(channel, path) for path in debris]
     for path, reply in zip(debris, replies, strict=True):
         try:
             await reply.ok()
         except Fault as fault:
             log.debug("leftover %r was not removed: %s", path, fault)
+            if fault.may_retry:
+                left.append(path)
+    return left

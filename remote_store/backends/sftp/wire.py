@@ -16,7 +16,7 @@ import asyncssh
 from ..._http.retrying import Fault
 from .packets import Cursor, Kind, refusal, string, u32
 
-__all__ = ["Channel", "Reply"]
+__all__ = ["Channel", "Reply", "gone"]
 
 MAX_PACKET = 1024 * 1024
 """Bytes of an answer: four times what OpenSSH ever sends. A longer one is not waited for."""
@@ -169,12 +169,12 @@ class Channel(asyncssh.SSHClientSession[bytes]):
 
     def eof_received(self) -> bool:
         """Give the channel up: without its answers it is of no use."""
-        self.fail(_gone(None))
+        self.fail(gone(None))
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Settle what still waits."""
-        self.fail(_gone(exc))
+        self.fail(gone(exc))
 
     # What the backend calls
 
@@ -213,7 +213,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
                 raise BrokenPipeError("the channel is not open")
             self._ssh.write(packet)
         except OSError as error:
-            self.fail(_gone(error))
+            self.fail(gone(error))
 
     async def writable(self) -> None:
         """Wait until the server takes more blocks."""
@@ -281,7 +281,8 @@ def _block(limit: int) -> int:
     return min(limit, MAX_BLOCK) if limit else SAFE_BLOCK
 
 
-def _gone(error: Exception | None) -> Fault:
+def gone(error: Exception | None) -> Fault:
+    """Return the fault for a connection that is lost."""
     reason = str(error) if error is not None and str(error) else "the server closed it"
     return Fault("Lost", f"the connection was lost: {reason}", may_retry=True, maybe_done=True, stale=True)
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from ..._contract._sync.content import Buffer
 from ..._core.errors import CapabilityNotSupported
@@ -108,7 +109,7 @@ class Upload:
             await requests.remove(channel, self._temp).ok()
         except Fault:
             if channel.lost:
-                self._core.clients.slot().debris.append(self._temp)
+                self._core.clients.debris.append(self._temp)
 
     async def _check_target(self, connection: Connection, seen: Reply) -> None:
         try:
@@ -159,6 +160,7 @@ class Upload:
             await self._settle()
         assert self._channel is not None
         await self._channel.writable()
+        await checkpoint()  # to encrypt a block takes a millisecond of the loop, which others need too
         self._window.append((self.size, block, requests.write(self._channel, self._handle, self.size, block)))
         self.size += len(block)
 
@@ -199,6 +201,7 @@ class Upload:
         channel.users += 1
         for number, (offset, block, _) in enumerate(list(self._window)):
             await channel.writable()
+            await checkpoint()
             self._window[number] = (offset, block, requests.write(channel, self._handle, offset, block))
 
     def _leave(self) -> Channel | None:
@@ -270,16 +273,16 @@ class Upload:
             return
         with anyio.move_on_after(ABORT_SECONDS, shield=True) as scope:
             if channel is None or channel.lost:
-                self._core.clients.slot().debris.append(self._temp)
+                self._core.clients.debris.append(self._temp)
                 return
             requests.close(channel, self._handle)
             try:
                 await requests.remove(channel, self._temp).ok()
             except Fault as fault:
                 if fault.code not in MISSING:
-                    self._core.clients.slot().debris.append(self._temp)
+                    self._core.clients.debris.append(self._temp)
         if scope.cancelled_caught:
-            self._core.clients.slot().debris.append(self._temp)
+            self._core.clients.debris.append(self._temp)
 
 
 async def committed(
@@ -371,7 +374,7 @@ class _Commit:
                 return
             if self._moved is not None:
                 raise
-            self._core.clients.slot().debris.append(self._temp)
+            self._core.clients.debris.append(self._temp)
 
     async def _create_by_rename(self, connection: Connection) -> None:
         channel = connection.main
