@@ -163,6 +163,11 @@ class Clients:
         connection.tidy()
         return connection
 
+    def alive(self) -> Connection | None:
+        """Return this loop's connection, if there is one that lives."""
+        connection = self._slot().connection
+        return None if connection is None or connection.lost else connection
+
     async def _renew(self, slot: _Slot) -> None:
         owner, slot.owner, slot.connection = slot.owner, None, None
         if owner is not None:

@@ -265,24 +265,31 @@ class Upload:
         await closed.ok()
 
     async def abort(self) -> None:
-        """Remove the hidden file; over a lost connection that is left to the next one."""
+        """Remove the hidden file; where the connection is lost that is left to the next one."""
         channel = self._leave()
         self._window.clear()
         self._rest = []
         if not self._temp:
             return
         with anyio.move_on_after(ABORT_SECONDS, shield=True) as scope:
-            if channel is None or channel.lost:
-                self._core.clients.debris.append(self._temp)
-                return
-            requests.close(channel, self._handle)
-            try:
-                await requests.remove(channel, self._temp).ok()
-            except Fault as fault:
-                if fault.code not in MISSING:
-                    self._core.clients.debris.append(self._temp)
+            if channel is not None and not channel.lost:
+                requests.close(channel, self._handle)
+            await self._removed(channel)
         if scope.cancelled_caught:
             self._core.clients.debris.append(self._temp)
+
+    async def _removed(self, channel: Channel | None) -> None:
+        if channel is None or channel.lost:
+            connection = self._core.clients.alive()
+            channel = connection.main if connection is not None else None
+        try:
+            if channel is not None:
+                await requests.remove(channel, self._temp).ok()
+                return
+        except Fault as fault:
+            if fault.code in MISSING:
+                return
+        self._core.clients.debris.append(self._temp)
 
 
 async def committed(
