@@ -122,7 +122,7 @@ def test_anyio_is_the_only_base_dependency() -> None:
     """Issue 3: everything else is an extra, and `all` is all of them."""
     assert [requirement.partition(">")[0] for requirement in PROJECT["dependencies"]] == ["anyio"]
     extras = PROJECT["optional-dependencies"]
-    named = {"s3", "azure", "sftp", "torch", "cli", "fsspec", "arrow", "otel", "yaml", "pydantic", "trio"}
+    named = {"s3", "azure", "http", "sftp", "torch", "cli", "fsspec", "arrow", "otel", "yaml", "pydantic", "trio"}
     assert set(extras) == named | {"all"}
     assert set(extras["all"][0].partition("[")[2].rstrip("]").split(",")) == named
 

@@ -38,6 +38,7 @@ NAMES = {
     "AsyncPending": "Pending",
     "AsyncPrefixedStore": "PrefixedStore",
     "AsyncProxyStore": "ProxyStore",
+    "AsyncReadOnlyHttpBackend": "ReadOnlyHttpBackend",
     "AsyncReadOnlyStore": "ReadOnlyStore",
     "AsyncReadStream": "BinaryIO",
     "AsyncRegistry": "Registry",
@@ -75,6 +76,7 @@ TWINS = {
     "s3": "FlatTwin",
     "azure": "FlatTwin",
     "sftp": "LoopTwin",
+    "http": "RangedTwin",
 }
 """Backend folder -> the bridge class its sync twin stands on."""
 

@@ -18,7 +18,7 @@ from .refusal import refuse_target
 from .seeking import SeekingStream
 from .to_sync import AsyncBackendSyncAdapter
 
-__all__ = ["BlockingTwin", "FlatTwin", "LoopTwin", "original_of"]
+__all__ = ["BlockingTwin", "FlatTwin", "LoopTwin", "RangedTwin", "original_of"]
 
 T = TypeVar("T")
 
@@ -39,6 +39,8 @@ class LoopTwin(AsyncBackendSyncAdapter):
     _starts_at_once = False
     _piece_bytes = None
 
+    _seeks: ClassVar[bool] = False
+    """True where streams seek by ranges although the backend can't promise RANGED_READ."""
     _has_folders: ClassVar[bool] = True
     """False where a file may have keys below it (object stores)."""
 
@@ -81,7 +83,7 @@ class LoopTwin(AsyncBackendSyncAdapter):
             yield draft
 
     def _stream(self, path: str, version_id: str | None = None) -> ChunkStream:
-        if Capability.RANGED_READ not in self.capabilities:
+        if not self._seeks and Capability.RANGED_READ not in self.capabilities:
             return super()._stream(path, version_id)
         return SeekingStream(
             self._portal,
@@ -104,6 +106,12 @@ class FlatTwin(LoopTwin):
 
     close_is_terminal = True
     _has_folders = False
+
+
+class RangedTwin(LoopTwin):
+    """Base of sync twins whose servers may or may not know ranges: streams seek, at the cost of what is skipped."""
+
+    _seeks = True
 
 
 class BlockingTwin(AsyncBackendSyncAdapter):

@@ -10,6 +10,7 @@ from .._core.lazy import installed
 if TYPE_CHECKING:
     from .azure.namespace import AzureUtils as AzureUtils
     from .azure.sync import AzureBackend as AzureBackend
+    from .http.sync import ReadOnlyHttpBackend as ReadOnlyHttpBackend
     from .local.sync import LocalBackend as LocalBackend
     from .memory.sync import MemoryBackend as MemoryBackend
     from .s3.sync import S3Backend as S3Backend
@@ -21,6 +22,7 @@ _WHERE = {
     "AzureUtils": "remote_store.backends.azure.namespace",
     "LocalBackend": "remote_store.backends.local.sync",
     "MemoryBackend": "remote_store.backends.memory.sync",
+    "ReadOnlyHttpBackend": "remote_store.backends.http.sync",
     "S3Backend": "remote_store.backends.s3.sync",
     "SFTPBackend": "remote_store.backends.sftp.sync",
     "SFTPUtils": "remote_store.backends.sftp.utils",

@@ -71,6 +71,7 @@ def test_aio_has_the_names_of_the_contract() -> None:
         "AsyncAzureBackend",
         "AsyncLocalBackend",
         "AsyncMemoryBackend",
+        "AsyncReadOnlyHttpBackend",
         "AsyncS3Backend",
         "AsyncSFTPBackend",
     }
@@ -79,7 +80,9 @@ def test_aio_has_the_names_of_the_contract() -> None:
 
 def test_the_blocking_backends_are_in_their_package() -> None:
     """CONTRACT A8: what needs no extra."""
-    assert {"LocalBackend", "MemoryBackend"} <= set(import_module("remote_store.backends").__all__)
+    assert {"LocalBackend", "MemoryBackend", "ReadOnlyHttpBackend"} <= set(
+        import_module("remote_store.backends").__all__
+    )
 
 
 def test_the_adapter_s_module_is_the_address_that_the_seed_names() -> None:

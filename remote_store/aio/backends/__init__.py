@@ -8,12 +8,13 @@ from remote_store._core.lazy import installed, lazily
 
 if TYPE_CHECKING:
     from remote_store.backends.azure.backend import AsyncAzureBackend
+    from remote_store.backends.http.backend import AsyncReadOnlyHttpBackend
     from remote_store.backends.local.backend import AsyncLocalBackend
     from remote_store.backends.memory.backend import AsyncMemoryBackend
     from remote_store.backends.s3.backend import AsyncS3Backend
     from remote_store.backends.sftp.backend import AsyncSFTPBackend
 
-__all__ = ["AsyncLocalBackend", "AsyncMemoryBackend"]  # with an SDK, its backend too
+__all__ = ["AsyncLocalBackend", "AsyncMemoryBackend", "AsyncReadOnlyHttpBackend"]  # with an SDK, its backend too
 if installed("aiobotocore"):
     __all__ += ["AsyncS3Backend"]
 if installed("asyncssh"):
@@ -23,6 +24,7 @@ if installed("azure.storage.blob"):
 
 _HOMES = {
     "remote_store.backends.azure.backend": ["AsyncAzureBackend"],
+    "remote_store.backends.http.backend": ["AsyncReadOnlyHttpBackend"],
     "remote_store.backends.local.backend": ["AsyncLocalBackend"],
     "remote_store.backends.memory.backend": ["AsyncMemoryBackend"],
     "remote_store.backends.s3.backend": ["AsyncS3Backend"],

@@ -1,0 +1,1 @@
+"""Files on any web server, for reading."""
