@@ -87,9 +87,10 @@ fix: venv ## format, sort imports, rewrite the twins
 	$(BIN)/ruff format .
 	$(BIN)/python tools/gen_sync.py
 
-bench: venv ## our figures beside os, anyio, aiofiles, fsspec and obstore, as ratios
+bench: venv ## our figures beside os, anyio, aiofiles, fsspec and obstore, and on S3 beside six clients, as ratios
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.s3 $(BENCH_S3_ARGS)
 
 soak: venv ## the long runs and full counts
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST_ARGS)

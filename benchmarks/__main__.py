@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: the local figures, the only ones so far."""
+"""`python -m benchmarks`: the local figures; `python -m benchmarks.s3` has those on S3."""
 
 from .local import main
 
