@@ -140,6 +140,14 @@ class Download:
             self._left -= len(chunk)
         return chunk
 
+    async def receive(self, view: memoryview) -> int:
+        """Put the next bytes into `view` and return how many, at least one."""
+        chunk = await self.take(len(view))
+        if not chunk:
+            raise Fault("Body", "the body ended too early", verb="GET", may_retry=True)
+        view[: len(chunk)] = chunk
+        return len(chunk)
+
     async def next(self) -> bytes:
         """Return the next bytes, empty at the end; a body that is shorter than promised is a fault."""
         if self._left == 0:
