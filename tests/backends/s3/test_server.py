@@ -1,30 +1,23 @@
-"""On a real server: races, kills in the middle of writes, and what bad input and bad configurations get."""
+"""On a real server: sizes, keys, metadata, and what bad input and bad configurations get."""
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import anyio
 import pytest
 
-from remote_store import open_store
 from remote_store._core.errors import (
-    AlreadyExists,
     BackendUnavailable,
     InvalidPath,
     NotFound,
     PermissionDenied,
-    PreconditionFailed,
     RemoteStoreError,
 )
 from remote_store._core.retry import RetryPolicy
@@ -36,94 +29,6 @@ from tests.servers.ports import free_ports
 pytestmark = pytest.mark.anyio
 MIB = 1024 * 1024
 SHORT = RetryPolicy(max_attempts=2, backoff_base=0.05, jitter=0, timeout=5)
-
-VICTIM = """
-import sys, anyio, json
-from remote_store.backends.s3.backend import AsyncS3Backend
-
-async def main():
-    async def content():
-        for number in range(6):
-            print(number, flush=True)
-            yield bytes([number]) * (8 << 20)
-    async with AsyncS3Backend(**json.loads(sys.argv[1])) as backend:
-        await backend.write("file", content(), overwrite=True)
-        print("done", flush=True)
-
-anyio.run(main)
-"""
-
-
-# Races and kills (DECISIONS 36: the small counts)
-
-
-@pytest.mark.parametrize("round_", range(3))
-async def test_one_of_twenty_racing_creates_wins(bucket: Bucket, round_: int) -> None:
-    """CONTRACT F, DECISIONS 36: decided by the service."""
-    won: list[int] = []
-    async with AsyncS3Backend(**bucket.options) as backend:
-
-        async def create(number: int) -> None:
-            try:
-                await backend.write("file", str(number).encode())
-            except AlreadyExists:
-                return
-            won.append(number)
-
-        async with anyio.create_task_group() as group:
-            for number in range(20):
-                group.start_soon(create, number)
-    assert [str(number).encode() for number in won] == [bucket.peek("file")]
-
-
-async def test_no_compare_and_swap_is_lost(bucket: Bucket) -> None:
-    """DECISIONS 36: 10 tasks that add 20 each make 200."""
-    async with AsyncS3Backend(**bucket.options) as backend:
-        await backend.write("count", b"0")
-
-        async def add() -> None:
-            for _ in range(20):
-                while True:
-                    async with anyio.create_task_group():
-                        info = await backend.get_file_info("count")
-                        value = int(await backend.read_bytes("count"))
-                    try:
-                        await backend.write("count", str(value + 1).encode(), if_match=info.etag)
-                    except PreconditionFailed:
-                        continue
-                    break
-
-        async with anyio.create_task_group() as group:
-            for _ in range(10):
-                group.start_soon(add)
-    assert bucket.peek("count") == b"200"
-
-
-def test_a_killed_write_is_never_seen(bucket: Bucket) -> None:
-    """DECISIONS 36: SIGKILL in the middle of multipart writes; the old object stays whole, `abort_uploads` cleans up."""
-    import json
-
-    bucket.poke("file", b"old")
-    for moment in range(4):
-        child = subprocess.Popen(
-            [sys.executable, "-c", VICTIM, json.dumps(bucket.options)], stdout=subprocess.PIPE, cwd=Path.cwd()
-        )
-        assert child.stdout is not None
-        for line in child.stdout:
-            if int(line) >= moment + 1:
-                break
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-        assert bucket.peek("file") == b"old"
-    with open_store(f"s3://{bucket.name}", **{k: v for k, v in bucket.options.items() if k != "bucket"}) as store:
-        left = len(bucket.uploads())
-        assert left > 0
-        assert store.abort_uploads(older_than=3600) == 0
-        time.sleep(1.1)  # the age is in whole seconds at the server
-        assert store.abort_uploads(older_than=0) == left
-    assert bucket.uploads() == []
-    assert bucket.keys() == ["file"]
 
 
 # Sizes
