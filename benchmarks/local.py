@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 
-from . import facade, imports, listing, report, small, streams, threads
+from . import facade, imports, listing, report, service, small, streams, threads
 from .peers import versions
 from .setting import Setting
 
@@ -21,6 +21,7 @@ PARTS = {
     "threads": threads.run,
     "streams": streams.run,
     "import": imports.run,
+    "service": service.run,
 }
 
 
