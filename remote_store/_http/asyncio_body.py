@@ -12,6 +12,8 @@ import select
 import sys
 from typing import Any
 
+from .pace import too_slow
+
 __all__ = ["BodyReceiver", "taken_over"]
 
 WORTHWHILE = 64 * 1024
@@ -46,7 +48,7 @@ class BodyReceiver(asyncio.BufferedProtocol):
         self._filled = 0
         self._full = False
         self._over = False
-        self._moved = 0.0
+        self._begun = self._moved = 0.0
         self._arrived: asyncio.Future[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
         self._handler.pause_reading()  # which also stops its clock for stalls; ours goes on
@@ -61,7 +63,8 @@ class BodyReceiver(asyncio.BufferedProtocol):
         self._view, self._filled, self._full = view[: self.left], 0, full
         if self._over or not self.left:
             return 0
-        self._arrived, self._moved = self._loop.create_future(), self._loop.time()
+        self._arrived = self._loop.create_future()
+        self._begun = self._moved = self._loop.time()
         self._transport.resume_reading()
         self._watch()
         try:
@@ -79,8 +82,12 @@ class BodyReceiver(asyncio.BufferedProtocol):
         limit: float | None = self._handler.read_timeout
         if not limit or self._arrived is None:
             return
-        due = self._moved + limit
-        if self._loop.time() < due:
+        due, now = self._moved + limit, self._loop.time()
+        if too_slow(now - self._begun, self._filled):
+            self._arrived.set_exception(
+                TimeoutError(f"the body trickles: {self._filled} bytes in {now - self._begun:.0f} s")
+            )
+        elif now < due:
             self._clock = self._loop.call_at(due, self._watch)
         elif not self._arrived.done():
             self._arrived.set_exception(TimeoutError(f"no byte of the body within {limit:g} s"))

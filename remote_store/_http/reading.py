@@ -17,6 +17,7 @@ import anyio
 from .._contract._async.streams import AsyncByteSource
 from .._contract.threads import in_thread
 from .._core.ranges import Range
+from .pace import Pace
 from .ranges import coalesce, split
 from .retrying import Fault, Retrier
 from .together import Job, together
@@ -147,7 +148,7 @@ class Reader(Generic[P]):
     async def open(
         self, wanted: Wanted[P], start: int | None = None, stop: int | None = None, etag: str | None = None
     ) -> Answer:
-        """Send a GET and return its answer; our errors."""
+        """Send a GET and return its answer; our errors, but a fault for a range that begins past the end."""
         try:
             return await self.retrier.run(
                 lambda: self.service.get(
@@ -155,8 +156,10 @@ class Reader(Generic[P]):
                 )
             )
         except Fault as fault:
-            if fault.code == "InvalidRange" or fault.status == 416:
-                raise
+            if fault.status == 416 and start is not None:
+                if await self.open_head(wanted) <= start:
+                    raise
+                fault.code, fault.text = "Unexpected", "the range is said not to be there, and the object is longer"
             raise await self.service.explain(fault, wanted.place) from fault.__cause__
 
     async def read_bytes(self, wanted: Wanted[P]) -> bytes:
@@ -295,6 +298,7 @@ class Reader(Generic[P]):
         start, stop = piece
         position = start
         current = answer if answer is not None and not answer.closed else None
+        pace = Pace(self.retrier.policy.timeout)
 
         async def attempt() -> None:
             nonlocal position, current
@@ -304,7 +308,10 @@ class Reader(Generic[P]):
                 )
             try:
                 while position < stop:
-                    position += await current.receive(view[position - start :])
+                    begun = anyio.current_time()
+                    size = await current.receive(view[position - start :])
+                    position += size
+                    pace.note(anyio.current_time() - begun, size)
             except Fault:
                 await current.aclose()
                 current = None
@@ -328,6 +335,7 @@ class ObjectSource(AsyncByteSource, Generic[P]):
         self._wanted: Wanted[P] | None = None
         self._download: Answer | None = None
         self._position = 0
+        self._pace = Pace(reader.retrier.policy.timeout)
         self._told: Any = None
         self._hasher: Hasher | None = None
         self._ended = False
@@ -374,7 +382,10 @@ class ObjectSource(AsyncByteSource, Generic[P]):
             if self._download is None:
                 self._download = await self._resumed(self._wanted)
             try:
-                return await self._download.next()
+                begun = anyio.current_time()
+                chunk = await self._download.next()
+                self._pace.note(anyio.current_time() - begun, len(chunk))
+                return chunk
             except Fault:
                 await self._download.aclose()
                 self._download = None

@@ -199,6 +199,19 @@ class Container:
         """Return all keys, sorted."""
         return sorted(self.client.list_blob_names())
 
+    def all(self) -> dict[str, bytes | None]:
+        """Return all that is stored."""
+        return {key: self.peek(key) for key in self.keys()}
+
+    def drop(self, key: str) -> None:
+        """Delete a blob, if it is there."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            self.client.delete_blob(key)
+        except ResourceNotFoundError:
+            pass
+
     def blocks(self, key: str) -> list[str]:
         """Return the ids of the blocks that are not committed."""
         from azure.core.exceptions import ResourceNotFoundError

@@ -16,13 +16,14 @@ from ..._contract.threads import in_thread
 from ..._core.version import __version__
 from ..._http.budget import ByteBudget
 from ..._http.incoming import Incoming
+from ..._http.turns import Turns
 from .config import API_VERSION, AzureConfig
 from .signing import policy_for
 
 __all__ = ["Clients", "Connection"]
 
-IN_FLIGHT = 64
-"""Requests that wait for an answer at a time: preparing one takes 0.2 ms of the loop, and a thousand tasks that begin
+BEGIN_PER_PASS = 16
+"""Requests that begin in one pass of the loop: preparing one takes 0.2 ms of it, and a thousand tasks that begin
 together would stall it for as many times that."""
 
 
@@ -33,7 +34,7 @@ class Connection:
         self.pipeline: AsyncPipeline[Any, Any] = AsyncPipeline(transport, [policy] if policy is not None else [])
         self.transport = transport
         self.budget = ByteBudget(config.byte_budget)
-        self.slots = anyio.Semaphore(min(config.max_pool_connections, IN_FLIGHT))
+        self.turns = Turns(config.max_pool_connections, BEGIN_PER_PASS)
         """Turns of requests that wait for their answer; bodies that are being read have no turn."""
         self.headers = {
             "Accept-Encoding": "identity",

@@ -52,7 +52,7 @@ async def _abort(core: Core, key: str, copy_id: str | None) -> None:
     with anyio.move_on_after(ABORT_SECONDS, shield=True):
         try:
             if copy_id is not None:
-                await core.run(lambda: core.wire.abort_copy(key, copy_id))
-                await core.run(lambda: core.wire.delete(key))
+                await core.retrier.run(lambda: core.wire.abort_copy(key, copy_id), grace=ABORT_SECONDS)
+                await core.retrier.run(lambda: core.wire.delete(key), grace=ABORT_SECONDS)
         except (Fault, RemoteStoreError) as error:
             log.warning("The copy onto %r could not be given up: %s", key, error)

@@ -28,7 +28,7 @@ from ..._core.errors import (
     TimeoutExceeded,
     UnexpectedResponse,
 )
-from ..._http.retrying import Fault
+from ..._http.retrying import Fault, pause_asked
 
 __all__ = ["MISSING", "NO_CONTAINER", "REFUSED", "Place", "failure", "fault_of", "refusal", "translated", "unexpected"]
 
@@ -163,11 +163,11 @@ def _redirect(status: int, headers: Mapping[str, str]) -> str:
 
 
 def _pause(headers: Mapping[str, str]) -> float | None:
-    for name, unit in (("x-ms-retry-after-ms", 0.001), ("retry-after-ms", 0.001), ("retry-after", 1.0)):
+    for name in ("x-ms-retry-after-ms", "retry-after-ms"):
         text = headers.get(name, "")
         if text.isascii() and text.isdecimal() and len(text) < 9:
-            return float(text) * unit
-    return None
+            return int(text) / 1000
+    return pause_asked(headers.get("retry-after"), headers.get("date"))
 
 
 def unexpected(text: str, verb: str, *, maybe_done: bool = False) -> Fault:

@@ -12,6 +12,7 @@ from ..._core.errors import DirectoryNotEmpty, InvalidPath
 from ..._core.glob import literal_prefix, translate
 from ..._core.keys import RemotePath
 from ..._core.models import UNKNOWN_TIME, FileInfo, FolderEntry, FolderInfo
+from ..._http.deadline import one_deadline
 from ..._http.retrying import Fault
 from ..._http.together import Job, together
 from .core import Core
@@ -37,6 +38,7 @@ class Folders:
     def __init__(self, core: Core) -> None:
         self._core = core
 
+    @one_deadline
     async def is_folder(self, key: str, path: str) -> bool:
         """Return whether there are keys below `key`."""
         if not key:
@@ -191,6 +193,7 @@ class Folders:
         for name in names:
             yield lambda name=name: delete(name)  # type: ignore[misc]
 
+    @one_deadline
     async def check_health(self) -> None:
         """Ask for the container itself."""
         core = self._core

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from ..._contract._async.content import AsyncContent
 from ..._core.condition import ALWAYS, IF_ABSENT, Condition
@@ -10,6 +11,7 @@ from ..._core.errors import InvalidPath, NotFound, PreconditionFailed
 from ..._core.keys import RemotePath, ancestors, split
 from ..._core.models import UNKNOWN_TIME, ContentDigest, FileInfo, WriteResult
 from ..._core.options import WriteOptions
+from ..._http.deadline import one_deadline
 from ..._http.retrying import Fault
 from .answers import Head
 from .copying import finished
@@ -31,6 +33,7 @@ class Objects:
 
     # Probes
 
+    @one_deadline
     async def is_file(self, key: str, path: str) -> bool:
         """Return whether a blob has this key."""
         if not key:
@@ -38,6 +41,7 @@ class Objects:
         with translated(self._core.place(path)):
             return await self._core.head(key) is not None
 
+    @one_deadline
     async def exists(self, key: str, path: str) -> bool:
         """Return whether a blob has this key, or keys are below it."""
         if not key:
@@ -45,6 +49,7 @@ class Objects:
         with translated(self._core.place(path)):
             return await self._core.head(key) is not None or await self._core.is_prefix(key)
 
+    @one_deadline
     async def get_file_info(self, path: str) -> FileInfo:
         """Return what HEAD tells."""
         core = self._core
@@ -79,7 +84,9 @@ class Objects:
         core = self._core
         stored = to_stored(metadata)
         key = file_key(path, core.label)
-        with translated(core.place(path), condition, writes=True):
+        # A stream takes as long as its source does: there each request has the time for itself.
+        timed = core.retrier.operation() if isinstance(content, bytes) else nullcontext()
+        with timed, translated(core.place(path), condition, writes=True):
             await self._refuse_ancestors(key, path)
             order = Order(
                 key, condition, stored, headers_for(key, options), options.single_put_max if options else None
@@ -100,6 +107,7 @@ class Objects:
 
     # Deleting
 
+    @one_deadline
     async def delete(self, path: str, *, missing_ok: bool) -> None:
         """Delete a blob: one request, two where it is missing."""
         core = self._core
@@ -130,6 +138,7 @@ class Objects:
 
     # Copying
 
+    @one_deadline
     async def copy(self, src: str, dst: str, *, overwrite: bool) -> None:
         """Copy a blob: one request, and a few more where the service takes its time."""
         source, target = file_key(src, self._core.label), file_key(dst, self._core.label)
@@ -138,6 +147,7 @@ class Objects:
             return
         await self._copy(source, src, target, dst, ALWAYS if overwrite else IF_ABSENT, None)
 
+    @one_deadline
     async def move(self, src: str, dst: str, *, overwrite: bool) -> None:
         """Copy and delete: three requests, each tied to the version of the source that the first one saw."""
         core = self._core

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ class Sender:
         self._account_url = account_url
         self._clients = clients
         self.sent: Counter[str] = Counter()
+        self._mark = secrets.token_hex(4)
 
     async def send(
         self,
@@ -110,22 +112,25 @@ class Sender:
     ) -> Reply:
         connection = await self._clients.get()
         request = HttpRequest(method, self._url(path, query), headers={**connection.headers, **headers})
+        asked = request.headers["x-ms-client-request-id"] = f"{self._mark}-{sum(self.sent.values())}"
         request.headers["x-ms-date"] = format_datetime(datetime.now(UTC), usegmt=True)
         if method in ("PUT", "POST"):
             request.headers["Content-Length"] = str(size)
             if size:
                 request.headers["Content-Type"] = headers.get("Content-Type", "application/octet-stream")
                 request.data = cast("Any", body)
-        try:
-            connection.slots.acquire_nowait()  # without a turn of the loop, which costs a tenth of a small request
-        except anyio.WouldBlock:
-            await connection.slots.acquire()
+        await connection.turns.take()
         try:
             self.sent[verb] += 1
             run = await connection.pipeline.run(request, stream=True, **connection.settings)
         finally:
-            connection.slots.release()
-        return Reply(run.http_response, connection)
+            connection.turns.give()
+        reply = Reply(run.http_response, connection)
+        if reply.headers.get("x-ms-client-request-id", asked) != asked:
+            # The service repeats it. A second answer to an earlier request must not pass for this one's.
+            await reply.incoming.aclose(ended=False)
+            raise unexpected("the answer is that to another request", verb, maybe_done=True)
+        return reply
 
     def _url(self, path: str, query: Query) -> str:
         asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())

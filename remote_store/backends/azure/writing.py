@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..._contract._async.content import AsyncContent
 from ..._core.condition import ALWAYS, Condition
 from ..._http.parts import Cutter, Part
-from ..._http.retrying import Fault, Retrier
+from ..._http.retrying import SETTLE_SECONDS, Fault, Retrier
 from .answers import Put
 from .blocks import Staging
 from .checksums import md5_header
@@ -62,7 +62,8 @@ class Writer:
                 return Written(first[0].size, await self._single(order, first[0]))
             staging = Staging(self._wire, self._retrier, order.key, self._checksum, self._config.max_concurrency)
             ids = await staging.run(first, cutter, share)
-            return Written(staging.size, await self._commit(order, ids, staging.md5))
+            with self._retrier.operation():
+                return Written(staging.size, await self._commit(order, ids, staging.md5))
         finally:
             share.close()
 
@@ -126,7 +127,7 @@ class Writer:
     async def _settled(self, order: Order, write_id: str, fault: Fault) -> Put:
         doubt = Fault("Unreachable", f"an answer was lost, then {fault.text}", verb=fault.verb, maybe_done=True)
         try:
-            head = await self._retrier.run(lambda: self._wire.head(order.key))
+            head = await self._retrier.run(lambda: self._wire.head(order.key), grace=SETTLE_SECONDS)
         except Fault:
             raise doubt from fault
         if head.write_id == write_id:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from ..._http.reading import Reader
 from ..._http.retrying import Fault, Retrier, budget_for
@@ -17,30 +16,9 @@ from .reading import S3Reading
 from .requests import Head, Wire
 from .writing import Writer
 
-__all__ = ["Core", "one_deadline"]
+__all__ = ["Core"]
 
 T = TypeVar("T")
-P = ParamSpec("P")
-
-
-class _WithCore(Protocol):
-    _core: Core
-
-
-S = TypeVar("S", bound=_WithCore)
-
-
-def one_deadline(
-    method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
-    """Give all requests of an operation one deadline (DECISIONS 24); each has its own in what takes as long as it takes."""
-
-    @functools.wraps(method)
-    async def timed(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._core.retrier.operation():
-            return await method(self, *args, **kwargs)
-
-    return timed
 
 
 class Core:

@@ -13,8 +13,9 @@ from ..._core.glob import literal_prefix, translate
 from ..._core.keys import RemotePath
 from ..._core.models import UNKNOWN_TIME, FileInfo, FolderEntry, FolderInfo
 from ..._core.seconds import checked_seconds
+from ..._http.deadline import one_deadline
 from ..._http.retrying import Fault
-from .core import Core, one_deadline
+from .core import Core
 from .errors import MISSING, Place, failure, translated, unexpected
 from .listing import Entries, modified_at
 from .names import file_error, missing_folder, node_key, prefix_of

@@ -12,10 +12,11 @@ from ..._core.keys import RemotePath, ancestors, split
 from ..._core.models import UNKNOWN_TIME, ContentDigest, FileInfo, WriteResult
 from ..._core.options import WriteOptions
 from ..._core.seconds import checked_seconds
+from ..._http.deadline import one_deadline
 from ..._http.retrying import Fault
 from .checksums import Sum, to_hex
 from .copying import copy_large
-from .core import Core, one_deadline
+from .core import Core
 from .errors import MISSING, REFUSED, failure, translated
 from .headers import headers_for
 from .metadata import to_headers
