@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         CheckpointMismatch,
         CheckpointNotFound,
         CheckpointSaveFailed,
+        CheckpointTooNew,
     )
     from remote_store.checkpoint.generations.collecting import CollectResult
+    from remote_store.checkpoint.generations.index import Item
     from remote_store.checkpoint.generations.manifest import Generation
     from remote_store.checkpoint.generations.verifying import VerifyReport
     from remote_store.checkpoint.latest import latest_checkpoint
@@ -40,6 +42,7 @@ __all__ = [
     "AsyncPending",
     "Pending",
     "Generation",
+    "Item",
     "VerifyReport",
     "CollectResult",
     "Checkpoint",
@@ -52,6 +55,7 @@ __all__ = [
     "CheckpointIncomplete",
     "CheckpointMismatch",
     "CheckpointFormatError",
+    "CheckpointTooNew",
     "CheckpointBusy",
     "CheckpointSaveFailed",
     "ArchiveRefused",
@@ -68,6 +72,7 @@ _HOMES = {
     "remote_store.checkpoint.generations.manifest": ["Generation"],
     "remote_store.checkpoint.generations.verifying": ["VerifyReport"],
     "remote_store.checkpoint.generations.collecting": ["CollectResult"],
+    "remote_store.checkpoint.generations.index": ["Item"],
     "remote_store.checkpoint.base": ["Checkpoint"],
     "remote_store.checkpoint.sync_checkpoint": ["SyncCheckpoint"],
     "remote_store.checkpoint.async_checkpoint": ["AsyncCheckpoint"],
@@ -82,6 +87,7 @@ _HOMES = {
         "CheckpointMismatch",
         "CheckpointNotFound",
         "CheckpointSaveFailed",
+        "CheckpointTooNew",
     ],
     "remote_store.checkpoint.latest": ["latest_checkpoint"],
     "remote_store.checkpoint.torch": ["FileSystem", "FsspecWriter", "FsspecReader", "SerializationFormat"],

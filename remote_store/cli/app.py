@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .._core.version import __version__
-from . import demo, info
+from . import checkpoint, demo, info
 
 __all__ = ["app"]
 
@@ -40,3 +40,4 @@ def _root(
 
 app.command("demo")(demo.demo)
 app.command("info")(info.show_info)
+app.add_typer(checkpoint.app, name="checkpoint")

@@ -50,7 +50,7 @@ def reported(command: Callable[P, int]) -> Callable[P, None]:
         except BaseExceptionGroup as group:
             code = _of_group(group)
         except (RemoteStoreError, OSError) as error:
-            _say(f"remote-store: {error}")
+            _say("\n".join([f"remote-store: {error}", *getattr(error, "__notes__", ())]))
             code = code_of(error)
         raise typer.Exit(code)
 

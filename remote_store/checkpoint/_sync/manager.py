@@ -11,6 +11,7 @@ from ..generations.background import Job
 from ..generations.collecting import MIN_AGE, CollectResult
 from ..generations.configuration import OnPending
 from ..generations.engine import Order, Session
+from ..generations.index import Item
 from ..generations.items import Entry, checked_name
 from ..generations.loading import Request
 from ..generations.manifest import Generation
@@ -22,6 +23,7 @@ from .pairs import ManagerFace, collected, prepared, waited, worked
 __all__ = ["CheckpointManager", "Pending", "Save"]
 
 Generations: TypeAlias = list[Generation]
+Items: TypeAlias = list[Item]
 Entries: TypeAlias = list[Entry]
 """Outside the class, whose own `list` would be meant inside it."""
 
@@ -196,6 +198,13 @@ class CheckpointManager(ManagerFace):
     def get(self, generation: Generation | str | int) -> Generation:
         """Return a checkpoint by its name or its step (of several the last one). Raises CheckpointNotFound."""
         return self._call(self._engine.get, generation)
+
+    def items(self, generation: Generation | str | int | None = None) -> Items:
+        """Return what a checkpoint (default: the newest) holds, in the order it was saved, without reading it.
+
+        The items of a tree or folder come after it, under names that begin with its own and a slash.
+        """
+        return self._call(self._engine.items, generation)
 
     # Loading
 

@@ -18,12 +18,12 @@ from ..objects import Objects
 from .collecting import CollectResult, collect
 from .committing import Commit, check_store, commit, put_index, withdraw_claim
 from .core import Core, Settings
-from .index import Index
+from .index import Index, Item
 from .items import Entry
 from .layout import Layout, checked_save_id, checked_step, generation_name, new_save_id
 from .loading import Request, load
 from .manifest import Generation, Manifest
-from .reading import committed, found, latest
+from .reading import committed, found, indexes_of, latest
 from .retention import Retention
 from .verifying import VerifyReport, verify
 from .writing import Progress, Writer
@@ -188,6 +188,11 @@ class Engine:
             if newer.generation.name == manifest.generation.name:
                 raise
             return await load(self.core, newer, request)
+
+    async def items(self, wanted: Generation | str | int | None) -> list[Item]:
+        """Return what a checkpoint holds, in the order it was saved."""
+        indexes = await indexes_of(self.core, await found(self.core, wanted))
+        return [item for index in indexes for item in index.items]
 
     async def verify(
         self, wanted: Generation | str | int | None, *, deep: bool, progress: Progress | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -236,10 +235,15 @@ class Slow(MemoryBackend):
     def write_atomic(self, path, content, **options):
         if "part-" in path and armed:
             os.kill(os.getpid(), signal.SIGINT)
-            threading.Event().wait(0.3)
+            assert seen.wait(30)
         return super().write_atomic(path, content, **options)
 
-armed = False
+def interrupt(*_):
+    seen.set()
+    raise KeyboardInterrupt
+
+seen, armed = threading.Event(), False
+signal.signal(signal.SIGINT, interrupt)
 store = Store(Slow())
 manager = CheckpointManager(store)
 manager.save({"n": 1}, step=1)
@@ -257,10 +261,9 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_ends_a_save_and_the_manager_works_on() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", INTERRUPTED], capture_output=True, text=True, timeout=50,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-    )  # fmt: skip
+    """DESIGN 4: an interrupted caller cancels its coroutine and waits for that; nothing goes on writing."""
+    command = [sys.executable, "-W", "error", "-c", INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stdout, done.stderr) == (0, "clean\n", "")
 
 
