@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 2
 AZURITE_VERSION := 3.35.0
 AZURITE := $(VENV)/azurite/.installed-$(AZURITE_VERSION)
 # Hand-written modules among the generated ones.
-PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py)
+PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py remote_store/*/_sync/trees.py)
 
 .PHONY: help venv azurite demo demo-azure demo-s3 demo-sftp test check fix lint types layers twins unit sshd docs bench soak clean
 

@@ -18,7 +18,7 @@ import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "remote_store"
-PAIRS = {"pairs.py", "content.py", "streams.py", "__init__.py"}
+PAIRS = {"pairs.py", "content.py", "streams.py", "trees.py", "__init__.py"}
 """Modules that are written by hand on both sides."""
 
 NAMES = {

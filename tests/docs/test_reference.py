@@ -17,7 +17,7 @@ MODULES = {
 }
 EXTENSIONS = [
     "arrow", "batch", "cache", "glob", "integrity", "middleware", "observe", "otel", "partition", "pydantic", "streams", "transfer",
-    "write", "yaml",
+    "trees", "write", "yaml",
 ]  # fmt: skip
 MODULES |= {"checkpoint": "remote_store.checkpoint"}
 
