@@ -61,7 +61,10 @@ def measured(chosen: Iterable[Contender], amount: Amount, rounds: int) -> dict[s
         target = Target(server.endpoint, server.key, server.secret, bucket.name)
         for _ in range(rounds):
             for one in chosen:
-                costs.setdefault(one.name, []).append(child(one, target, amount))
+                try:
+                    costs.setdefault(one.name, []).append(child(one, target, amount))
+                except subprocess.SubprocessError as error:
+                    print(f"{one.name} is left out of a round: {error.__class__.__name__}, see above")
     return costs
 
 
@@ -79,7 +82,9 @@ def child(contender: Contender, target: Target, amount: Amount) -> list[Cost]:
 
 def show(costs: dict[str, list[list[Cost]]]) -> None:
     """Print a table for each piece of work."""
-    works = dict.fromkeys(cost.work for rounds in costs.values() for cost in rounds[0] if cost.work != "warm")
+    works = dict.fromkeys(
+        cost.work for rounds in costs.values() for one in rounds for cost in one if cost.work != "warm"
+    )
     for work in works:
         print(f"\n{work}")
         base: tuple[float, float] | None = None
@@ -109,7 +114,7 @@ def counts(chosen: Iterable[Contender]) -> None:
         with strict_s3() as server:
             try:
                 child(one, Target(server.endpoint, "k" * 16, "s" * 32, "b"), COUNTED)
-            except subprocess.CalledProcessError:
+            except subprocess.SubprocessError:
                 print(f"  {one.name:24} does not get on with the fake server")
                 continue
             print(f"  {one.name:24} {_summary(server)}")
