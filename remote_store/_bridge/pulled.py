@@ -6,8 +6,8 @@ import asyncio
 import io
 import logging
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._contract._async.streams import AsyncByteSource
 from .._contract.pages import AsyncPages
@@ -44,6 +44,11 @@ class Source:
     def begun(self) -> bool:
         """Whether there is anything to close."""
         return self._chunks is not None
+
+    @property
+    def fill(self) -> Callable[[memoryview, int], Coroutine[Any, Any, int]] | None:
+        """What fills a buffer from an offset with the very version that was opened; None where nothing does."""
+        return getattr(self._chunks, "fill", None)
 
     async def open(self) -> list[bytes]:
         """Open the object now, so that NotFound comes now; return what had to be read for that."""

@@ -85,12 +85,19 @@ class LoopTwin(AsyncBackendSyncAdapter):
     def _stream(self, path: str, version_id: str | None = None) -> ChunkStream:
         if not self._seeks and Capability.RANGED_READ not in self.capabilities:
             return super()._stream(path, version_id)
+        source = self._source(path, version_id)
+
+        def read_into(view: memoryview, start: int) -> int:
+            if source.fill is not None:
+                return self._run(source.fill, view, start)
+            return self.read_into(path, view, start, version_id=version_id)
+
         return SeekingStream(
             self._portal,
             self._check_loop,
-            self._source(path, version_id),
+            source,
             path,
-            read_into=lambda view, start: self.read_into(path, view, start, version_id=version_id),
+            read_into=read_into,
             find_size=lambda: self.get_file_info(path).size,
         )
 

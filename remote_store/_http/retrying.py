@@ -15,56 +15,12 @@ from typing import TypeAlias, TypeVar
 import anyio
 
 from .._core.retry import RetryPolicy
+from .faults import Fault
+from .pace import GRACE_SECONDS, Pace, Until
 
 __all__ = ["SETTLE_SECONDS", "Fault", "Retrier", "RetryBudget", "budget_for", "pause_asked", "seconds_left"]
 
 T = TypeVar("T")
-
-
-class Fault(Exception):
-    """A request that failed, as the wire tells it; the backend's `errors` makes the user's error of it.
-
-    `code` is the service's word (or our own for what happened below it), `status` the HTTP status, 0 for none.
-    `may_retry`: it may pass. `maybe_done`: the request may have been carried out although it failed.
-    `pause`: seconds that the service asks to wait. `stale`: the connection was closed before any answer, as pooled
-    ones are after a rest. `verb` is the request's name.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        text: str,
-        *,
-        status: int = 0,
-        verb: str = "",
-        may_retry: bool = False,
-        maybe_done: bool = False,
-        pause: float | None = None,
-        stale: bool = False,
-    ) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-        self.status = status
-        self.verb = verb
-        self.may_retry = may_retry
-        self.maybe_done = maybe_done
-        self.pause = pause
-        self.stale = stale
-        self.attempts = 1
-
-    def again(self) -> Fault:
-        """Return the same fault for another caller, whose attempts are its own."""
-        return Fault(
-            self.code,
-            self.text,
-            status=self.status,
-            verb=self.verb,
-            may_retry=self.may_retry,
-            maybe_done=self.maybe_done,
-            pause=self.pause,
-            stale=self.stale,
-        )
 
 
 Renewal: TypeAlias = Callable[[Fault], Awaitable[bool]]
@@ -124,6 +80,9 @@ class RetryBudget:
             self._left = min(self.CAPACITY, self._left + tokens)
 
 
+LEAST_PROGRESS = 1024 * 1024
+"""Bytes: a transfer that got so much further since its last fault has its attempts anew, one that didn't has not."""
+
 _end: ContextVar[float] = ContextVar("remote_store_attempt_end", default=inf)
 _operation: ContextVar[float | None] = ContextVar("remote_store_operation_end", default=None)
 
@@ -156,12 +115,17 @@ class Retrier:
         finally:
             _operation.reset(token)
 
+    def pace(self) -> Pace:
+        """Return the time for a transfer that begins now; what it brings earns it more."""
+        timeout = self.policy.timeout
+        return Pace(GRACE_SECONDS, strict=False) if timeout is None else Pace(timeout)
+
     def _deadline(self) -> float:
         return anyio.current_time() + self.policy.timeout if self.policy.timeout is not None else inf
 
-    def _until(self, grace: float) -> float:
+    def _until(self, grace: float) -> Until:
         end = _operation.get()
-        return self._deadline() if end is None else max(end, anyio.current_time() + grace)
+        return Until(self._deadline() if end is None else max(end, anyio.current_time() + grace))
 
     async def run(
         self,
@@ -169,24 +133,31 @@ class Retrier:
         *,
         grace: float = 0.0,
         on_fault: Callable[[Fault], None] | None = None,
+        pace: Pace | None = None,
+        moved: Callable[[], int] = lambda: 0,
+        used: int = 0,
     ) -> T:
         """Return what `attempt` returns; after a fault that may pass, pause and try again.
 
         Raises the last fault, with the number of attempts; a fault ``Deadline`` when the time is up. Finding out what
         became of a request, and cleaning up, have at least `grace` seconds. `on_fault` sees each fault before it is
-        retried.
+        retried. A transfer has a `pace` instead of a deadline, tells the bytes it has `moved`, and how many attempts
+        it has `used` before.
         """
-        end = self._until(grace)
-        _end.set(end)
-        number = 0
+        number, mark = used, moved()
         fresh = True
         renewed = self._renew is None
+        time = self._until(grace) if pace is None else pace
         while True:
             number += 1
             try:
-                result = await self._in_time(attempt, end, number)
+                result = await self._in_time(attempt, time, number)
             except Fault as fault:
+                if moved() - mark >= LEAST_PROGRESS:
+                    number = 1
+                mark = moved()
                 fault.attempts = number
+                end = time.end
                 if on_fault is not None:
                     on_fault(fault)
                 if fault.stale and fresh and anyio.current_time() < end:
@@ -194,7 +165,7 @@ class Retrier:
                     fresh = False
                     number -= 1
                     continue
-                if not renewed and await self._renewed(fault, end, number):
+                if not renewed and await self._renewed(fault, time, number):
                     # At once and not counted as well: once an operation, for new credentials don't help twice.
                     renewed = True
                     number -= 1
@@ -207,16 +178,18 @@ class Retrier:
                 self._budget.give(RetryBudget.COST if number > 1 else 1)
                 return result
 
-    async def _renewed(self, fault: Fault, end: float, number: int) -> bool:
+    async def _renewed(self, fault: Fault, time: Until | Pace, number: int) -> bool:
         renew = self._renew
         if renew is None or fault.may_retry:
             return False
-        return await self._in_time(lambda: renew(fault), end, number)
+        return await self._in_time(lambda: renew(fault), time, number)
 
-    async def _in_time(self, attempt: Callable[[], Awaitable[T]], end: float, number: int) -> T:
-        if end == inf:
+    async def _in_time(self, attempt: Callable[[], Awaitable[T]], time: Until | Pace, number: int) -> T:
+        time.begin()
+        _end.set(time.end)
+        if time.end == inf:
             return await attempt()
-        with anyio.CancelScope(deadline=end):
+        with time.within():
             return await attempt()
         raise Fault("Deadline", self._late(number), maybe_done=True)
 

@@ -375,7 +375,7 @@ def strict_s3() -> Iterator[StrictS3]:
 
         def send(self, reply: Reply) -> None:
             self.send_response(reply.status)
-            headers = {"Content-Length": str(len(reply.body)), "x-amz-request-id": "1", **reply.headers}
+            headers = {"Content-Length": str(len(reply.body)), "x-amz-request-id": uuid.uuid4().hex, **reply.headers}
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()

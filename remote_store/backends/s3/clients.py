@@ -123,11 +123,22 @@ async def _entered(stack: AsyncExitStack, config: S3Config, signer: Signer) -> A
         session = await in_thread(_session, config)
         session.register_component("credential_provider", signer)
         creator = session.create_client("s3", **arguments, config=AioConfig(**settings))
-        return await stack.enter_async_context(creator)
+        client = await stack.enter_async_context(creator)
+        client.meta.events.register("before-call.s3.HeadBucket", _not_redirected)
+        return client
     except ImportError:
         raise
     except Exception as error:
         raise fault_of(error, "CreateClient") from error
+
+
+def _not_redirected(params: dict[str, Any], **_: Any) -> None:
+    """Say that a HeadBucket has been redirected before.
+
+    The SDK sends one to find the region behind a redirect, and another if that is answered by a redirect, until the
+    interpreter's stack ends.
+    """
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _on_trio() -> bool:

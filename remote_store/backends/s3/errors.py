@@ -101,15 +101,20 @@ _BY_CODE: dict[str, tuple[type[RemoteStoreError], str]] = {
     "AuthorizationHeaderMalformed": (UnexpectedResponse, "The bucket is in another region; check region_name"),
     "ConditionalRequestConflict": (BackendUnavailable, "Other writers kept interfering"),
 }
+_ELSEWHERE = "The answer leads to another address, and is not followed; check the endpoint"
 _BY_STATUS: dict[int, tuple[type[RemoteStoreError], str]] = {
     301: _BY_CODE["PermanentRedirect"],
+    302: (UnexpectedResponse, _ELSEWHERE),
+    303: (UnexpectedResponse, _ELSEWHERE),
     307: _BY_CODE["PermanentRedirect"],
+    308: (UnexpectedResponse, _ELSEWHERE),
     401: _BY_CODE["AccessDenied"],
     403: _BY_CODE["AccessDenied"],
     404: _BY_CODE["404"],
     405: _BY_CODE["MethodNotAllowed"],
     408: (BackendUnavailable, "The service gave up waiting for the request"),
     409: (AlreadyExists, "Conflict: the object already exists or is being changed"),
+    416: (UnexpectedResponse, "A range was refused where none was asked for"),
     423: (ResourceLocked, "The object is locked"),
     429: (BackendUnavailable, "The service is throttled"),
     501: _BY_CODE["NotImplemented"],
@@ -274,7 +279,7 @@ def _kind(fault: Fault, place: Place, condition: Condition) -> tuple[type[Remote
     if found is not None:
         kind, text = found
         return (kind, f"{text}: {place.path}") if kind is NotFound else found
-    if fault.status >= 500:
+    if fault.status >= 500 or fault.code in _AGAIN:
         return BackendUnavailable, "The service failed"
     return RemoteStoreError, "The service refused this"
 

@@ -14,6 +14,7 @@ import anyio
 
 from ..._core.condition import Condition
 from ..._http.budget import Share
+from ..._http.heard import heard
 from ..._http.parts import Cutter, Part, send_parts
 from ..._http.retrying import SETTLE_SECONDS, Fault, Retrier
 from .checksums import Sum, combined, sum_of
@@ -24,6 +25,8 @@ __all__ = ["ABORT_SECONDS", "MultipartWrite", "composite_etag"]
 
 log = logging.getLogger("remote_store.s3")
 
+HEARD_SECONDS = 1.5
+"""How long a cancelled write waits for the id of the upload that it has asked for."""
 ABORT_SECONDS = 10.0
 """How long a write that failed or was cancelled may take to remove its parts; `abort_uploads` finds what is left."""
 
@@ -46,11 +49,22 @@ class MultipartWrite:
     upload_id: str = ""
 
     async def begin(self) -> None:
-        """Create the upload. If the answer is lost another one is made; `abort_uploads` finds the first."""
-        with nothing_committed():
-            self.upload_id = await self.retrier.run(
-                lambda: self.wire.create_upload(self.key, full_checksum=self.checksums, headers=self.headers)
-            )
+        """Create the upload. Cancelled meanwhile, it hears the answer, to give the upload up by its id.
+
+        If the answer is lost another upload is made; `abort_uploads` finds the first.
+        """
+        try:
+            with nothing_committed():
+                await heard(self._create, HEARD_SECONDS)
+        except BaseException:  # cancellation above all
+            if self.upload_id:
+                await self._abort()
+            raise
+
+    async def _create(self) -> None:
+        self.upload_id = await self.retrier.run(
+            lambda: self.wire.create_upload(self.key, full_checksum=self.checksums, headers=self.headers)
+        )
 
     async def run(self, first: list[Part], cutter: Cutter, share: Share) -> Put:
         """Send all parts and make the object."""

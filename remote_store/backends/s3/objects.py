@@ -247,10 +247,18 @@ class Objects:
                 lambda: core.wire.copy(source, target, condition=condition, source_etag=etag), on_fault=noted
             )
         except Fault as fault:
-            await self._copy_failed(fault, source, src, target, dst, condition, lost)
+            await self._copy_failed(fault, source, src, target, dst, condition, head, lost)
 
     async def _copy_failed(
-        self, fault: Fault, source: str, src: str, target: str, dst: str, condition: Condition, lost: bool
+        self,
+        fault: Fault,
+        source: str,
+        src: str,
+        target: str,
+        dst: str,
+        condition: Condition,
+        head: Head | None,
+        lost: bool,
     ) -> None:
         core = self._core
         if fault.code in TOO_LARGE:
@@ -260,7 +268,9 @@ class Objects:
         if fault.code in MISSING:
             raise await self._source_error(fault, src) from fault.__cause__
         if fault.code in REFUSED:
-            await self._source(source, src)  # a missing source is what is told first (CONTRACT 75)
+            now = await self._source(source, src)  # a missing source is what is told first (CONTRACT 75)
+            if head is not None and now.etag != head.etag:
+                raise PreconditionFailed(f"{src!r} was changed while it was copied", path=src, backend=core.label)
             fault.maybe_done = lost
             if lost:
                 fault.code = "Unreachable"

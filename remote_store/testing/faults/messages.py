@@ -102,11 +102,14 @@ def read_body(stream: BinaryIO, request: Request, at: int | None = None, pause: 
     if "chunked" in request.header("transfer-encoding").lower():
         return _chunks(stream)
     size = int(request.header("content-length") or 0)
-    if at is None:
-        return stream.read(size)
-    first = stream.read(min(at, size))
-    pause()
-    return first + stream.read(size - len(first))
+    body = b""
+    if at is not None:
+        body = stream.read(min(at, size))
+        pause()
+    body += stream.read(size - len(body))
+    if len(body) < size:
+        raise ConnectionError("the client went away in the middle of its request")
+    return body
 
 
 def _chunks(stream: BinaryIO) -> bytes:

@@ -40,7 +40,9 @@ class ListingRequests(Edge):
             if reply["IsTruncated"] and not following:
                 raise unexpected("the listing goes on, and does not say where", "ListObjectsV2")
             prefixes = [entry["Prefix"] for entry in reply.get("CommonPrefixes", ())]
-            return Page(reply.get("Contents", ()), prefixes, following)
+            # A key that comes twice on a page would be counted twice (RELIABILITY 21).
+            objects = {entry["Key"]: entry for entry in reply.get("Contents", ())}
+            return Page(list(objects.values()), prefixes, following)
 
     async def head_bucket(self) -> None:
         """Ask whether the bucket can be used."""
