@@ -41,8 +41,6 @@ class LoopTwin(AsyncBackendSyncAdapter):
 
     _seeks: ClassVar[bool] = False
     """True where streams seek by ranges although the backend can't promise RANGED_READ."""
-    _has_folders: ClassVar[bool] = True
-    """False where a file may have keys below it (object stores)."""
 
     def __init__(self, async_backend: AsyncBackend) -> None:
         super().__init__(async_backend)
@@ -56,6 +54,11 @@ class LoopTwin(AsyncBackendSyncAdapter):
     def name(self) -> str:
         """Return the original's name, without "async-"."""
         return _name(self._async_backend)
+
+    @property
+    def _has_folders(self) -> bool:
+        """False where a file may have keys below it (object stores)."""
+        return True
 
     @property
     def capabilities(self) -> CapabilitySet:
@@ -112,7 +115,11 @@ class FlatTwin(LoopTwin):
     """Base of the sync twins of object stores, where a file may have keys below it; closing is for good (CONTRACT 90)."""
 
     close_is_terminal = True
-    _has_folders = False
+
+    @property
+    def _has_folders(self) -> bool:
+        """True for an account that renames in one step: its namespace is hierarchical."""
+        return Capability.ATOMIC_MOVE in self.capabilities
 
 
 class RangedTwin(LoopTwin):

@@ -139,7 +139,7 @@ def test_a_file_is_no_directory(files: Any, blobs: Any) -> None:
     assert code_of(refused.value) == "PathConflict"
     with pytest.raises(HttpResponseError) as refused:
         blobs.upload_blob("f/child", b"x")
-    assert refused.value.status_code == 409
+    assert refused.value.status_code == 404
 
 
 def test_a_directory_is_removed_page_by_page(account: FakeAccount, files: Any) -> None:

@@ -21,6 +21,7 @@ DEVELOPMENT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6t
 
 _ACCOUNT_HOST = re.compile(r"(?P<name>[a-z0-9]+)(-secondary)?(-ipv6|-dualstack)?(\.z\d+)?\.(blob|dfs)\.", re.IGNORECASE)
 _DFS = re.compile(r"^([^./]+(?:\.z\d+)?)\.dfs\.", re.IGNORECASE)
+_BLOB = re.compile(r"^(https?://[^./]+(?:\.z\d+)?)\.blob\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ class Account:
     key: Secret | None = None
     sas: Secret | None = None
     credential: Any = None
+    dfs: str | None = None
+    """The Data Lake Storage endpoint, where a connection string tells it."""
+
+    @property
+    def dfs_url(self) -> str:
+        """The Data Lake Storage endpoint; the blob endpoint itself where the host has no name for it (emulators)."""
+        return self.dfs or _BLOB.sub(r"\1.dfs.", self.url)
 
     @property
     def signs(self) -> bool:
@@ -56,7 +64,7 @@ def account_of(given: Mapping[str, Any]) -> Account:
     stored = _parsed(given["connection_string"])
     outer = _environment(given, stored)
     url, query = _url(given, stored, outer)
-    found = Account(url, _name(given, stored, outer, url))
+    found = Account(url, _name(given, stored, outer, url), dfs=_dfs(given, stored, outer))
     if given["anonymous"]:
         return found
     found = _signed(found, given["account_key"], given["sas_token"], given["credential"])
@@ -94,7 +102,7 @@ def _parsed(text: Secret | None) -> dict[str, Any]:
         url = f"{settings.get('defaultendpointsprotocol', 'https')}://{account}.blob.{suffix}"
     if url is None:
         raise ValueError("connection_string has neither BlobEndpoint nor AccountName")
-    found: dict[str, Any] = {"url": url, "name": account}
+    found: dict[str, Any] = {"url": url, "name": account, "dfs": settings.get("dfsendpoint")}
     if settings.get("accountkey"):
         found["AccountKey"] = Secret(settings["accountkey"])
     elif settings.get("sharedaccesssignature"):
@@ -146,6 +154,14 @@ def _url(given: Mapping[str, Any], stored: Mapping[str, Any], outer: Mapping[str
         raise ValueError("account_url must have no fragment")
     host = _DFS.sub(r"\1.blob.", parts.netloc)
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}", parts.query
+
+
+def _dfs(given: Mapping[str, Any], stored: Mapping[str, Any], outer: Mapping[str, Any]) -> str | None:
+    """Return the Data Lake Storage endpoint of the connection string that the blob endpoint comes from."""
+    if given["account_url"] is not None:
+        return None
+    found = stored.get("dfs") if stored.get("url") else (None if given["account_name"] else outer.get("dfs"))
+    return found.rstrip("/") if found else None
 
 
 def _name(given: Mapping[str, Any], stored: Mapping[str, Any], outer: Mapping[str, Any], url: str) -> str | None:

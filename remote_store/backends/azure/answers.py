@@ -14,7 +14,7 @@ import anyio
 from ..._http.ranges import content_range
 from ..._http.retrying import Fault
 from .errors import fault_of, unexpected
-from .metadata import from_headers
+from .metadata import FOLDER, PREFIX, from_headers
 from .precondition import plain_etag
 from .sending import Reply
 
@@ -35,6 +35,11 @@ class Head:
     checksum: bytes | None
     """The MD5 that the service keeps for the whole, None for none."""
     headers: Mapping[str, str]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a directory, or the blob by which Hadoop marks one."""
+        return self.headers.get(f"{PREFIX}{FOLDER}", "").lower() == "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ class Download:
     def check(self, start: int | None, stop: int | None) -> None:
         """Raise a fault unless this answers the question asked: a blob, or the very range."""
         self.head = head_of(self._headers, "GetBlob", whole=self._status == 200)
+        if self.head.is_folder:
+            raise Fault("IsFolder", "a directory", status=self._status, verb="GetBlob")
         if start is None:
             if self._status != 200:
                 raise unexpected(f"status {self._status} for a whole blob", "GetBlob")

@@ -10,6 +10,7 @@ from anyio.lowlevel import checkpoint
 from ..._contract._async.backend import AsyncBackend
 from ..._contract._async.content import AsyncWritableContent, async_content
 from ..._contract._async.streams import AsyncByteSource
+from ..._contract.pages import AsyncPages
 from ..._core.capability import Capability, CapabilitySet
 from ..._core.condition import condition_of
 from ..._core.errors import BackendClosed, CapabilityNotSupported
@@ -22,20 +23,20 @@ from ..._http.reading import ObjectSource, Wanted
 from .config import AzureConfig
 from .core import Core
 from .errors import Place
+from .faces import Face, Faces
 from .folders import Folders
 from .names import file_key, node_key
 from .native import native_client
-from .objects import Objects
 from .presigning import presigned
 from .requests import Wire
-from .uploads import Uploads
 
 __all__ = ["AsyncAzureBackend"]
 
 T = TypeVar("T")
 
-TWIN_CAPABILITIES = CapabilitySet(set(Capability) - {Capability.ATOMIC_MOVE})
-"""What the sync twin declares: its streams seek by ranges."""
+FLAT_CAPABILITIES = CapabilitySet(set(Capability) - {Capability.ATOMIC_MOVE})
+TWIN_CAPABILITIES = CapabilitySet(set(Capability))
+"""What the class declares; ATOMIC_MOVE belongs to the accounts that are known to have a hierarchical namespace."""
 
 
 class AsyncAzureBackend(AsyncBackend):
@@ -46,7 +47,8 @@ class AsyncAzureBackend(AsyncBackend):
     of azure-core or azure-identity, async or not, refreshed while running; with none of them DefaultAzureCredential;
     `anonymous` signs nothing. `client_options` are further settings by the SDK's names (``connection_timeout``,
     ``read_timeout``, ``connection_verify``, ``proxies``, ``max_block_size``, ...). `retry` is the one retry layer's
-    policy. `hns` says whether the account has a hierarchical namespace; it is used through its flat face.
+    policy. `hns` says whether the account has a hierarchical namespace (Data Lake Storage Gen2): real directories, and
+    renames in one step. None asks the account at the first call.
 
     Content above `single_put_max` bytes (16 MiB), and streams above one block, go in blocks of `block_size` bytes
     (8 MiB), `max_concurrency` (1) at a time, as many as large reads have ranges at a time; streams hold at most
@@ -106,9 +108,7 @@ class AsyncAzureBackend(AsyncBackend):
             checksum=checksum,
         )
         self._core = Core(self._config, "azure")
-        self._objects = Objects(self._core)
-        self._folders = Folders(self._core)
-        self._uploads = Uploads(self._core)
+        self._faces = Faces(self._core)
         self._closed = False
 
     @property
@@ -118,8 +118,11 @@ class AsyncAzureBackend(AsyncBackend):
 
     @property
     def capabilities(self) -> CapabilitySet:
-        """Return all capabilities but ATOMIC_MOVE."""
-        return self.CAPABILITIES
+        """Return all capabilities; ATOMIC_MOVE only once the account is known to have a hierarchical namespace."""
+        known = self._faces.known
+        if known is not None and known.hierarchical:
+            return self.CAPABILITIES
+        return FLAT_CAPABILITIES
 
     @property
     def native_options(self) -> frozenset[str]:
@@ -140,6 +143,25 @@ class AsyncAzureBackend(AsyncBackend):
     def __repr__(self) -> str:
         return f"AsyncAzureBackend({self._config!r})"
 
+    async def _face(self) -> Face:
+        self._admit()
+        return self._faces.known or await self._faces.get()
+
+    def _listed(self, make: Callable[[Folders], AsyncPages[T]]) -> AsyncIterator[T]:
+        """Return a listing; where it is not known yet how, that is asked for with its first page."""
+        self._admit()
+        if self._faces.known is not None:
+            return make(self._faces.known.folders)
+        pages: AsyncPages[T] | None = None
+
+        async def next_page() -> list[T] | None:
+            nonlocal pages
+            if pages is None:
+                pages = make((await self._faces.get()).folders)
+            return await pages.page() or None
+
+        return AsyncPages(next_page)
+
     def _admit(self) -> None:
         if self._closed:
             raise BackendClosed(f"{type(self).__name__} is closed", backend=self.name)
@@ -148,18 +170,15 @@ class AsyncAzureBackend(AsyncBackend):
 
     async def exists(self, path: str) -> bool:
         """Return whether a file or folder is at `path`: one request for a file, two for anything else."""
-        self._admit()
-        return await self._objects.exists(node_key(path, self.name), path)
+        return await (await self._face()).files.exists(node_key(path, self.name), path)
 
     async def is_file(self, path: str) -> bool:
         """Return whether a file is at `path`."""
-        self._admit()
-        return await self._objects.is_file(node_key(path, self.name), path)
+        return await (await self._face()).files.is_file(node_key(path, self.name), path)
 
     async def is_folder(self, path: str) -> bool:
         """Return whether there are keys below `path`; true for the root."""
-        self._admit()
-        return await self._folders.is_folder(node_key(path, self.name), path)
+        return await (await self._face()).folders.is_folder(node_key(path, self.name), path)
 
     # Reading
 
@@ -219,7 +238,8 @@ class AsyncAzureBackend(AsyncBackend):
         """
         self._admit()
         condition = condition_of(overwrite, if_match)
-        return await self._objects.write(path, async_content(content), condition, metadata, options)
+        files = (await self._face()).files
+        return await files.write(path, async_content(content), condition, metadata, options)
 
     async def write_atomic(
         self,
@@ -231,19 +251,21 @@ class AsyncAzureBackend(AsyncBackend):
         if_match: str | None = None,
         options: WriteOptions | None = None,
     ) -> WriteResult:
-        """Write a file; the same as `write`, which is atomic here."""
-        return await self.write(
-            path, content, overwrite=overwrite, metadata=metadata, if_match=if_match, options=options
-        )
+        """Write a file as `write` does, which is atomic too; in a hierarchical namespace always by a rename."""
+        self._admit()
+        condition = condition_of(overwrite, if_match)
+        files = (await self._face()).files
+        return await files.write_atomic(path, async_content(content), condition, metadata, options)
 
     async def list_uploads(self, prefix: str = "") -> list[tuple[str, str]]:
         """Return the keys below the folder `prefix` that have nothing but uncommitted blocks, each with ``"blocks"``.
 
         Blocks of writes onto a blob that exists can't be listed; the service deletes all such blocks after a week.
+        In a hierarchical namespace: temporary files, each with ``"temporary"``.
         """
-        self._admit()
-        found = await self._uploads.found(node_key(prefix, self.name), prefix)
-        return [(upload.key, "blocks") for upload in found]
+        uploads = (await self._face()).uploads
+        found = await uploads.found(node_key(prefix, self.name), prefix)
+        return [(upload.key, uploads.kind) for upload in found]
 
     async def abort_uploads(self, older_than: float, prefix: str = "") -> int:
         """Discard the blocks of such keys, if the last one came more than `older_than` seconds ago; return how many.
@@ -251,8 +273,8 @@ class AsyncAzureBackend(AsyncBackend):
         Where the service does not tell when, ``older_than=0`` alone discards them. For a moment an empty file is at
         the key: the service forgets blocks only when a blob takes their place. A write that is under way there fails.
         """
-        self._admit()
-        return await self._uploads.discard(older_than, node_key(prefix, self.name), prefix)
+        uploads = (await self._face()).uploads
+        return await uploads.discard(older_than, node_key(prefix, self.name), prefix)
 
     async def presign(self, path: str, method: str = "GET", expires: float = 3600) -> str:
         """Return a URL with a SAS that lets anybody GET or PUT the file for `expires` seconds (1 to 604,800).
@@ -267,16 +289,14 @@ class AsyncAzureBackend(AsyncBackend):
 
     async def delete(self, path: str, *, missing_ok: bool = False) -> None:
         """Delete a file. Raises NotFound unless `missing_ok`, and InvalidPath for a folder in any case."""
-        self._admit()
-        await self._objects.delete(path, missing_ok=missing_ok)
+        await (await self._face()).files.delete(path, missing_ok=missing_ok)
 
     async def delete_folder(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
         """Delete a folder: a listing, and one request for each file, 16 at a time.
 
         Where files can't be deleted, the others are, and the error names how many were not.
         """
-        self._admit()
-        await self._folders.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
+        await (await self._face()).folders.delete_folder(path, recursive=recursive, missing_ok=missing_ok)
 
     # Listing
 
@@ -296,48 +316,47 @@ class AsyncAzureBackend(AsyncBackend):
         """
         self._admit()
         key = node_key(path, self.name)
-        return self._folders.list_files(
-            key, path, max_depth=max_depth if recursive else 0, start_after=start_after, limit=limit
+        depth = max_depth if recursive else 0
+        return self._listed(
+            lambda folders: folders.list_files(key, path, max_depth=depth, start_after=start_after, limit=limit)
         )
 
     def list_folders(self, path: str) -> AsyncIterator[FolderEntry]:
         """Iterate over the immediate subfolders of a folder."""
         self._admit()
-        return self._folders.list_folders(node_key(path, self.name), path)
+        key = node_key(path, self.name)
+        return self._listed(lambda folders: folders.list_folders(key, path))
 
     def iter_children(self, path: str) -> AsyncIterator[FileInfo | FolderEntry]:
         """Iterate over the files and subfolders in a folder, with one listing."""
         self._admit()
-        return self._folders.iter_children(node_key(path, self.name), path)
+        key = node_key(path, self.name)
+        return self._listed(lambda folders: folders.iter_children(key, path))
 
     def glob(self, pattern: str) -> AsyncIterator[FileInfo]:
         """Iterate over the files whose whole key matches `pattern`, listing its literal beginning."""
         self._admit()
-        return self._folders.glob(pattern)
+        return self._listed(lambda folders: folders.glob(pattern))
 
     # Information
 
     async def get_file_info(self, path: str) -> FileInfo:
         """Return what HEAD tells of a file. Raises NotFound, and InvalidPath for a folder."""
-        self._admit()
-        return await self._objects.get_file_info(path)
+        return await (await self._face()).files.get_file_info(path)
 
     async def get_folder_info(self, path: str) -> FolderInfo:
         """Return the totals of a folder from one listing. Raises NotFound, and InvalidPath for a file."""
-        self._admit()
-        return await self._folders.get_folder_info(node_key(path, self.name), path)
+        return await (await self._face()).folders.get_folder_info(node_key(path, self.name), path)
 
     # Moving
 
     async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """Copy a file inside the service and delete the source, if it is still what was copied."""
-        self._admit()
-        await self._objects.move(src, dst, overwrite=overwrite)
+        await (await self._face()).files.move(src, dst, overwrite=overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:
         """Copy a file inside the service, with its metadata."""
-        self._admit()
-        await self._objects.copy(src, dst, overwrite=overwrite)
+        await (await self._face()).files.copy(src, dst, overwrite=overwrite)
 
     # Names
 
@@ -362,8 +381,7 @@ class AsyncAzureBackend(AsyncBackend):
 
     async def check_health(self) -> None:
         """Raise NotFound if the container is missing, PermissionDenied or BackendUnavailable if it can't be used."""
-        self._admit()
-        await self._folders.check_health()
+        await (await self._face()).folders.check_health()
 
     async def aclose(self) -> None:
         """Close this loop's client, for good; the clients of other loops are closed with them."""
@@ -372,7 +390,8 @@ class AsyncAzureBackend(AsyncBackend):
         await self._core.clients.aclose()
 
     def unwrap(self, type_hint: type[T]) -> T:
-        """Return the SDK's ``ContainerClient`` (of ``azure.storage.blob`` or its ``aio``) with the same settings.
+        """Return the SDK's ``ContainerClient`` (of ``azure.storage.blob`` or its ``aio``), or ``FileSystemClient`` (of
+        ``azure.storage.filedatalake`` or its ``aio``), with the same settings.
 
         It has connections of its own, which its user closes.
         """
@@ -387,7 +406,7 @@ class AsyncAzureBackend(AsyncBackend):
         return client
 
     def sync_safe_unwrap(self, type_hint: type[T]) -> T:
-        """Return the SDK's blocking ``ContainerClient``; it has connections of its own."""
+        """Return one of the SDK's blocking clients; it has connections of its own."""
         return self.unwrap(type_hint)
 
 

@@ -43,6 +43,8 @@ class Connection:
         }
         proxy = config.proxy()
         self.settings: dict[str, Any] = {} if proxy is None else {"proxy": proxy}
+        self.asking = anyio.Lock()
+        """Held while the account is asked what it is, so that calls which begin together ask once."""
         self.dropped: list[Incoming] = []
         """Bodies whose stream was collected unread: closing waits, a collector must not (CONTRACT 111)."""
 

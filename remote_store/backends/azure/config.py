@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
-from ..._core.errors import CapabilityNotSupported
 from ..._core.retry import RetryPolicy
 from ..._core.secret import Secret
 from .account import Account, account_of
@@ -196,10 +195,3 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
 def _check_hns(hns: object) -> None:
     if hns is not None and not isinstance(hns, bool):
         raise ValueError(f"hns must be True, False or None, not {hns!r}")
-    if hns:
-        raise CapabilityNotSupported(
-            "hns=True: accounts with a hierarchical namespace are used through their flat face in this version;"
-            " leave hns out",
-            backend="azure",
-            capability="hns",
-        )

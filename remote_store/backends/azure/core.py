@@ -55,6 +55,13 @@ class Core:
                 return None
             raise
 
+    async def file_head(self, key: str) -> Head:
+        """Return what HEAD tells of a file; a fault for what is none."""
+        head = await self.run(lambda: self.wire.head(key))
+        if head.is_folder:
+            raise Fault("IsFolder", "a directory", verb="GetBlobProperties")
+        return head
+
     async def is_prefix(self, key: str) -> bool:
         """Return whether there are keys below a folder."""
         try:

@@ -32,10 +32,19 @@ from ..._http.retrying import Fault, pause_asked
 
 __all__ = ["MISSING", "NO_CONTAINER", "REFUSED", "Place", "failure", "fault_of", "refusal", "translated", "unexpected"]
 
-NO_CONTAINER = frozenset({"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled"})
-MISSING = frozenset({"BlobNotFound", "ResourceNotFound", "404"}) | NO_CONTAINER
+NO_CONTAINER = frozenset({"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled", "FilesystemNotFound"})
+MISSING = frozenset({"BlobNotFound", "ResourceNotFound", "PathNotFound", "404"}) | NO_CONTAINER
 """Codes of a blob or container that is not there."""
-REFUSED = frozenset({"ConditionNotMet", "TargetConditionNotMet", "SourceConditionNotMet", "BlobAlreadyExists", "412"})
+REFUSED = frozenset(
+    {
+        "ConditionNotMet",
+        "TargetConditionNotMet",
+        "SourceConditionNotMet",
+        "BlobAlreadyExists",
+        "PathAlreadyExists",
+        "412",
+    }
+)
 """Codes of a condition that does not hold: 412, and 409 for If-None-Match (DECISIONS 28)."""
 THROTTLED = frozenset(
     {"ServerBusy", "IngressIsOverAccountLimit", "EgressIsOverAccountLimit", "TooManyRequests", "429", "503"}
@@ -49,11 +58,15 @@ _UNDONE = THROTTLED - {"503"}
 _DENIED = "check the credentials and what they may do"
 _LEASED = "The blob is leased by another client; wait until the lease ends, or break it"
 _ARCHIVED = "The blob is archived and must be rehydrated first"
+_OTHER_KIND = "A file is where a directory is meant, or the other way round"
 _BAD_NAME = "The service forbids this name"
 _SPOILT = "The bytes arrived with another checksum than they were sent with"
 _BY_CODE: dict[str, tuple[type[RemoteStoreError], str]] = {
     "BlobNotFound": (NotFound, "File not found"),
     "ResourceNotFound": (NotFound, "File not found"),
+    "PathNotFound": (NotFound, "File not found"),
+    "SourcePathNotFound": (NotFound, "Source not found"),
+    "FilesystemNotFound": (NotFound, "Not found: there is no such container; check its name and the account"),
     "404": (NotFound, "File not found"),
     "ContainerNotFound": (NotFound, "Not found: there is no such container; check its name and the account"),
     "ContainerBeingDeleted": (NotFound, "Not found: the container is being deleted"),
@@ -84,6 +97,10 @@ _BY_CODE: dict[str, tuple[type[RemoteStoreError], str]] = {
     "LeaseLost": (ResourceLocked, _LEASED),
     "LeaseAlreadyPresent": (ResourceLocked, _LEASED),
     "PendingCopyOperation": (ResourceLocked, "The blob is being copied onto"),
+    "IsFolder": (InvalidPath, "Not a file, but a directory"),
+    "PathConflict": (InvalidPath, _OTHER_KIND),
+    "ResourceTypeMismatch": (InvalidPath, _OTHER_KIND),
+    "InvalidSourceOrDestinationResourceType": (InvalidPath, _OTHER_KIND),
     "InvalidResourceName": (InvalidPath, _BAD_NAME),
     "InvalidUri": (InvalidPath, _BAD_NAME),
     "OutOfRangeInput": (InvalidPath, _BAD_NAME),

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from ..._core.metadata import MAX_METADATA_BYTES, checked_metadata
 from ..._http.words import text_of, word
 
-__all__ = ["PREFIX", "WRITE_ID", "from_headers", "new_write_id", "to_stored", "with_write_id"]
+__all__ = ["FOLDER", "PREFIX", "WRITE_ID", "from_headers", "new_write_id", "to_stored", "with_write_id"]
 
 PREFIX = "x-ms-meta-"
 WRITE_ID = "rs_write_id"
 """Names the write that made a blob, so that a write whose answer was lost finds itself again (DECISIONS 25)."""
+
+FOLDER = "hdi_isfolder"
+"""Marks a directory: the service's own on accounts with a hierarchical namespace, Hadoop's on others."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -27,8 +30,8 @@ def to_stored(metadata: Mapping[str, str] | None) -> dict[str, str]:
     for key, value in (checked_metadata(metadata) or {}).items():
         if not _IDENTIFIER.fullmatch(key):
             raise ValueError(f"metadata key {key!r} is no C# identifier (letters, digits, '_'), which Azure asks for")
-        if key.lower() == WRITE_ID:
-            raise ValueError(f"metadata key {key!r} is used by the library itself")
+        if key.lower() in (WRITE_ID, FOLDER):
+            raise ValueError(f"metadata key {key!r} has a meaning of its own")
         stored[key] = word(value)
     return stored
 
@@ -43,6 +46,8 @@ def from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], str | None
         key = name[len(PREFIX) :]
         if key.lower() == WRITE_ID:
             write_id = value
+        elif key.lower() == FOLDER:
+            continue
         else:
             found[key] = text_of(value)
     return found, write_id

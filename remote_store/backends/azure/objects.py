@@ -22,7 +22,7 @@ from .metadata import to_stored
 from .names import file_key, folder_error
 from .writing import Order, Written
 
-__all__ = ["Objects"]
+__all__ = ["Objects", "result_of"]
 
 
 class Objects:
@@ -39,7 +39,8 @@ class Objects:
         if not key:
             return False
         with translated(self._core.place(path)):
-            return await self._core.head(key) is not None
+            head = await self._core.head(key)
+        return head is not None and not head.is_folder
 
     @one_deadline
     async def exists(self, key: str, path: str) -> bool:
@@ -55,7 +56,7 @@ class Objects:
         core = self._core
         key = file_key(path, core.label)
         try:
-            head = await core.run(lambda: core.wire.head(key))
+            head = await core.file_head(key)
         except Fault as fault:
             raise await core.explained(fault, core.place(path)) from fault.__cause__
         return FileInfo(
@@ -92,7 +93,18 @@ class Objects:
                 key, condition, stored, headers_for(key, options), options.single_put_max if options else None
             )
             written = await core.writer.write(order, content)
-        return _result(key, written, metadata)
+        return result_of(key, written, metadata)
+
+    async def write_atomic(
+        self,
+        path: str,
+        content: bytes | AsyncContent,
+        condition: Condition,
+        metadata: Mapping[str, str] | None,
+        options: WriteOptions | None,
+    ) -> WriteResult:
+        """Write a blob; every write is atomic here."""
+        return await self.write(path, content, condition, metadata, options)
 
     async def _refuse_ancestors(self, key: str, path: str) -> None:
         if not self._core.config.reject_write_under_file_ancestor:
@@ -167,7 +179,7 @@ class Objects:
     async def _source(self, key: str, path: str) -> Head:
         core = self._core
         try:
-            return await core.run(lambda: core.wire.head(key))
+            return await core.file_head(key)
         except Fault as fault:
             raise await self._source_error(fault, path) from fault.__cause__
 
@@ -233,7 +245,8 @@ def _extra(head: Head) -> dict[str, object]:
     return {name: value for name, value in found.items() if value}
 
 
-def _result(key: str, written: Written, metadata: Mapping[str, str] | None) -> WriteResult:
+def result_of(key: str, written: Written, metadata: Mapping[str, str] | None) -> WriteResult:
+    """Return what a write is answered with."""
     put = written.put
     return WriteResult(
         path=RemotePath._trusted(key),

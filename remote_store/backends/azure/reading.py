@@ -36,7 +36,13 @@ class AzureReading(Service[Place]):
         version_id: str | None = None,
     ) -> Download:
         """GET a blob, or a half-open range of it."""
-        return await self._wire.get(key, start=start, stop=stop, if_match=if_match, version_id=version_id)
+        try:
+            return await self._wire.get(key, start=start, stop=stop, if_match=if_match, version_id=version_id)
+        except Fault as fault:
+            # No range fits into a directory, which has no bytes; the refusal does not tell what it is about.
+            if fault.status == 416 and (await self._wire.head(key)).is_folder:
+                raise Fault("IsFolder", "a directory", verb=fault.verb) from fault
+            raise
 
     async def size(self, key: str, version_id: str | None) -> int:
         """Return a blob's size."""

@@ -208,9 +208,13 @@ class Wire:
             raise unexpected("the answer has no etag", "GetContainerProperties")
 
     async def account_has_hns(self) -> bool:
-        """Get Account Information: whether the account has a hierarchical namespace."""
+        """Get Account Information: whether the account has a hierarchical namespace.
+
+        A SAS may be for one container; it is told there too.
+        """
         query = {"restype": "account", "comp": "properties"}
-        reply = await self.sender.send("GetAccountInfo", "HEAD", "", query=query, ok=(200,))
+        path = self._container if sas_of(self._config.account) is not None else ""
+        reply = await self.sender.send("GetAccountInfo", "HEAD", path, query=query, ok=(200,))
         told = reply.headers.get("x-ms-is-hns-enabled")
         if told is None:
             raise unexpected("the answer does not tell of the namespace", "GetAccountInfo")

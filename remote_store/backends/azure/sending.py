@@ -56,12 +56,12 @@ class Reply:
 
 
 class Sender:
-    """Sends requests of one backend to its account."""
+    """Sends requests of one backend to one endpoint of its account; `sent` counts them."""
 
-    def __init__(self, account_url: str, clients: Clients) -> None:
+    def __init__(self, account_url: str, clients: Clients, sent: Counter[str] | None = None) -> None:
         self._account_url = account_url
         self._clients = clients
-        self.sent: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter() if sent is None else sent
         self._mark = secrets.token_hex(4)
 
     async def send(
@@ -114,7 +114,7 @@ class Sender:
         request = HttpRequest(method, self._url(path, query), headers={**connection.headers, **headers})
         asked = request.headers["x-ms-client-request-id"] = f"{self._mark}-{sum(self.sent.values())}"
         request.headers["x-ms-date"] = format_datetime(datetime.now(UTC), usegmt=True)
-        if method in ("PUT", "POST"):
+        if method in ("PUT", "POST", "PATCH"):
             request.headers["Content-Length"] = str(size)
             if size:
                 request.headers["Content-Type"] = headers.get("Content-Type", "application/octet-stream")

@@ -20,7 +20,8 @@ class AzureBackend(FlatTwin):
     of azure-core or azure-identity, or not, refreshed while running; with none of them DefaultAzureCredential;
     `anonymous` signs nothing. `client_options` are further settings by the SDK's names (``connection_timeout``,
     ``read_timeout``, ``connection_verify``, ``proxies``, ``max_block_size``, ...). `retry` is the one retry layer's
-    policy. `hns` says whether the account has a hierarchical namespace; it is used through its flat face.
+    policy. `hns` says whether the account has a hierarchical namespace (Data Lake Storage Gen2): real directories, and
+    renames in one step. None asks the account at the first call.
 
     Content above `single_put_max` bytes (16 MiB), and streams above one block, go in blocks of `block_size` bytes
     (8 MiB), `max_concurrency` (1) at a time, as many as large reads have ranges at a time; streams hold at most

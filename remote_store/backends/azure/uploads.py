@@ -29,6 +29,8 @@ class Upload:
 class Uploads:
     """The uncommitted blobs of one backend."""
 
+    kind = "blocks"
+
     def __init__(self, core: Core) -> None:
         self._core = core
 

@@ -124,7 +124,10 @@ class Blobs:
             raise Refused(409, "ResourceTypeMismatch")
         node = tree.new(directory=False, data=data)
         node.metadata, node.headers = metadata, headers
-        tree.put(path, node)
+        try:
+            tree.put(path, node)
+        except Refused as refused:
+            raise Refused(404, "ResourceNotFound") from refused  # what is seen of this endpoint below a file
         return Answer(201, {"ETag": node.etag, "Last-Modified": http_date(node.modified)})
 
     def _metadata(self, asked: Asked, tree: Tree) -> Answer:

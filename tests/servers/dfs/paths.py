@@ -159,7 +159,8 @@ class Paths:
         asked.only("recursive", "continuation", "paginated")
         asked.no_body()
         done = self._tree(asked).delete(asked.path, asked.conditions, asked.flag("recursive"), self.delete_page)
-        return Answer(200, {} if done else {"x-ms-continuation": _sealed(1)})
+        left = len(self._tree(asked).below(asked.path))
+        return Answer(200, {} if done else {"x-ms-continuation": _sealed(left)})
 
     def _status(self, asked: Asked) -> Answer:
         asked.only("action", "upn", "fsAction")

@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from xml.sax.saxutils import escape
@@ -19,7 +20,7 @@ from .paths import Paths
 from .signing import check
 from .tree import Refused, Tree
 
-__all__ = ["FakeAccount", "fake_account"]
+__all__ = ["FakeAccount", "Shelf", "fake_account"]
 
 NAME = "fakeaccount"
 Fault = Callable[[Asked, Callable[[], Answer]], Answer]
@@ -55,6 +56,10 @@ class FakeAccount:
         """What the portal gives, with both endpoints."""
         return f"AccountName={NAME};AccountKey={self.key};BlobEndpoint={self.blob_url};DfsEndpoint={self.dfs_url}"
 
+    def filesystem(self, name: str) -> Shelf:
+        """Make a filesystem, or take it as it is, and return what looks into it."""
+        return Shelf(self, name, self.trees.setdefault(name, Tree()))
+
     def fail(self, verb: str, fault: Fault, times: int = 1) -> None:
         """Let the next requests of this verb go through `fault`."""
         self._faults += [(verb, fault)] * times
@@ -88,6 +93,33 @@ class FakeAccount:
         return None
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """A filesystem of the account, seen from behind."""
+
+    account: FakeAccount
+    name: str
+    tree: Tree
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What a backend for it is made with."""
+        return {"container": self.name, "connection_string": self.account.connection_string}
+
+    def peek(self, key: str) -> bytes | None:
+        """Return what is stored, None where there is no file."""
+        node = self.tree.nodes.get(key)
+        return None if node is None or node.directory else node.data
+
+    def poke(self, key: str, data: bytes) -> None:
+        """Store a file."""
+        self.tree.put(key, self.tree.new(directory=False, data=data))
+
+    def files(self) -> list[str]:
+        """Return the paths of all files, temporary ones too."""
+        return sorted(name for name, node in self.tree.nodes.items() if not node.directory)
+
+
 @contextmanager
 def fake_account() -> Iterator[FakeAccount]:
     """Run an account as long as the block lasts; its container is named "fs"."""
@@ -102,6 +134,7 @@ def fake_account() -> Iterator[FakeAccount]:
 def _listening(account: FakeAccount, endpoint: str) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
 
         def handle_any(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
