@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ..._bridge.portal import Portal
-from ..._core.errors import InvalidConfig
 from ..._store._async.store import AsyncStore
 from ..._store._sync.store import Store
 from ..._store.opening import open_async_store
 from ...backends.local.backend import AsyncLocalBackend
-from .locations import AnyPath, Location
+from .locations import PROFILE, AnyPath, Location
+from .options import backend_options
 
 __all__ = ["Access"]
 
@@ -37,14 +37,19 @@ class Access:
 
     def __init__(self, path: AnyPath, options: dict[str, Any], *, store: Any = None, durable: bool = False) -> None:
         self.location = Location(None) if store is not None else Location.of(path)
-        self._options = options
+        self._options = self._checked(options)
         self._given = _as_async(store) if store is not None else None
         self._durable = durable
         self._opened: AsyncStore | None = None
         self._pid = 0
         self._lock = threading.Lock()
-        if self.location.is_local and options:
-            raise TypeError(f"a local path takes no options; leave out {', '.join(sorted(options))}")
+
+    def _checked(self, options: dict[str, Any]) -> dict[str, Any]:
+        root = self.location.root
+        if options and (root is None or self.location.is_local):
+            where = "a store that is given" if root is None else "a local path"
+            raise TypeError(f"{where} takes no options; leave out {', '.join(sorted(options))}")
+        return options if root is None or root.startswith(PROFILE) else backend_options(root, options)
 
     def moved(self, path: AnyPath) -> Access:
         """Return the access to another path with the same options, which is this one if the store is the same."""
@@ -91,14 +96,7 @@ class Access:
         assert root is not None
         if self.location.is_local:
             return AsyncStore(AsyncLocalBackend(root, fsync=self._durable))
-        try:
-            return open_async_store(root, **self._options)
-        except ImportError:
-            raise
-        except InvalidConfig as error:
-            if "Invalid options" in str(error):
-                raise TypeError(str(error)) from error
-            raise
+        return open_async_store(root, **self._options)
 
     def _abandon(self) -> None:
         if self._opened is not None:

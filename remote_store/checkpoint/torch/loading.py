@@ -54,10 +54,28 @@ class Loader:
         """Load all items; the planner is called in this thread."""
         found = [(item, self._stored(item)) for item in items]
         found.sort(key=lambda pair: (pair[1].file, pair[1].offset))
+        ends = self._ends({where.file for _, where in found})
         for batch in self._batches(found):
-            self._fetch([want for job in batch for want in job.wants])
+            self._fetch([want for job in batch for want in self._wants(job, ends)])
             for job in batch:
                 self._settle(job)
+
+    def _ends(self, files: set[str]) -> dict[str, int]:
+        """Return where each file must end: after the last item that is stored in it."""
+        ends = dict.fromkeys(files, 0)
+        for info in self._storage_data.values():
+            file, offset, length = (getattr(info, name, None) for name in ("relative_path", "offset", "length"))
+            if file in ends and isinstance(offset, int) and isinstance(length, int):
+                ends[file] = max(ends[file], offset + length)
+        return ends
+
+    @staticmethod
+    def _wants(job: Job, ends: Mapping[str, int]) -> Iterator[Want]:
+        """Yield what a job wants; of a file's last item its last byte too, so that a short file is noticed."""
+        yield from job.wants
+        where = job.where
+        if where.length and where.offset + where.length == ends[where.file]:
+            yield Want(where.file, ends[where.file] - 1, memoryview(bytearray(1)), where.name)
 
     def _stored(self, item: ReadItem) -> Stored:
         try:
@@ -129,6 +147,7 @@ class Job(Protocol):
 
     wants: list[Want]
     buffered: int
+    where: Stored
 
     def wrong(self) -> CheckpointCorrupted | None:
         """Return the error for bytes that are not what was saved."""
@@ -143,7 +162,7 @@ class _WholeJob:
     def __init__(self, loader: Loader, item: ReadItem, where: Stored) -> None:
         self._loader = loader
         self._item = item
-        self._where = where
+        self.where = where
         start, size = (where.raw[0], where.raw[1]) if where.raw and where.blocks else (0, where.length)
         self._summed = (start, start + size)
         self._buffer = memoryview(loader.buffer(where, where.length))
@@ -152,16 +171,16 @@ class _WholeJob:
 
     def wrong(self) -> CheckpointCorrupted | None:
         """Check the item's blocks."""
-        blocks = self._where.blocks
+        blocks = self.where.blocks
         found = blocks.first_wrong(self._buffer[slice(*self._summed)], 0) if blocks is not None else None
-        return None if found is None else corrupted(self._where, self._summed[0] + found[0], found[1], found[2])
+        return None if found is None else corrupted(self.where, self._summed[0] + found[0], found[1], found[2])
 
     def _plain(self) -> Any:
         """Return the item's bytes as a file, with what extensions did to them undone."""
         file = io.BytesIO(self._buffer)
-        if not self._where.descriptors:
+        if not self.where.descriptors:
             return file
-        stream = self._loader.transforms.transform_load_stream(self._item, self._where.descriptors, file)
+        stream = self._loader.transforms.transform_load_stream(self._item, self.where.descriptors, file)
         return io.BytesIO(stream.read(-1))
 
 
@@ -172,7 +191,7 @@ class BlobJob(_WholeJob):
         """Hand the bytes to the planner, which unpickles them."""
         content = self._plain()
         if self._loader.safe_bytes:
-            checked_blob(content, self._where.name)
+            checked_blob(content, self.where.name)
         self._loader.planner.load_bytes(self._item, content)
 
 
@@ -181,7 +200,7 @@ class TensorJob(_WholeJob):
 
     def finish(self) -> None:
         """Unpack the tensor, and copy what is wanted of it."""
-        where = self._where
+        where = self.where
         tensor = tensor_in(self._plain(), where, self._loader.read)
         copied(self._loader.planner, self._item, narrow_tensor_by_index(tensor, self._item.storage_offsets, self._item.lengths))  # fmt: skip
 
@@ -192,7 +211,7 @@ class RegionJob:
     def __init__(self, loader: Loader, item: ReadItem, where: Stored, region: Region) -> None:
         self._planner = loader.planner
         self._item = item
-        self._where = where
+        self.where = where
         self._region = region
         self._target = loader.planner.resolve_tensor(item).detach()
         self._placed = region.place(self._target, lambda size: loader.buffer(where, size))
@@ -202,13 +221,13 @@ class RegionJob:
 
     def wrong(self) -> CheckpointCorrupted | None:
         """Check all blocks that were fetched."""
-        blocks, raw = self._where.blocks, self._where.raw
+        blocks, raw = self.where.blocks, self.where.raw
         if blocks is None or raw is None:
             return None
         for start, view in self._placed.pieces:
             found = blocks.first_wrong(view, start)
             if found is not None:
-                return corrupted(self._where, raw[0] + found[0], found[1], found[2])
+                return corrupted(self.where, raw[0] + found[0], found[1], found[2])
         return None
 
     def finish(self) -> None:

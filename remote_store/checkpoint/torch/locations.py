@@ -12,7 +12,7 @@ from ..._core.keys import join, normalize
 from ..._core.urls import ParsedUrl, parse_url
 from ..._store.plugins import type_for_scheme
 
-__all__ = ["AnyPath", "Location", "is_local", "is_valid_id", "joined", "shown", "text_of"]
+__all__ = ["PROFILE", "AnyPath", "Location", "is_local", "is_valid_id", "joined", "shown", "text_of"]
 
 AnyPath = str | os.PathLike[str]
 

@@ -18,6 +18,8 @@ MAX_DEPTH = 200
 MAX_OPCODES = 100_000_000
 """Steps of a pickle: two million items take as many."""
 
+STOP, BINGET, MEMOIZE = ord("."), ord("h"), 0x94
+
 CLASS = -1
 """Stands on the stack for what `find_class` would give."""
 
@@ -49,7 +51,7 @@ for _size, _text in _FIXED.items():
     for _code in _codes(_text):
         _SIZES[_code] = _size
 
-_IS_LEAF = frozenset(_codes(_LEAVES))
+_IS_LEAF = [code in frozenset(_codes(_LEAVES)) for code in range(256)]
 _IS_REFUSED = {ord(code): what for code, what in _REFUSED.items()}
 
 
@@ -57,12 +59,11 @@ def check(data: bytes, *, max_depth: int = MAX_DEPTH, max_opcodes: int = MAX_OPC
     """Raise pickle.UnpicklingError for a pickle that is broken, too deep, too long or underhand."""
     walk = _Walk(data, max_depth)
     try:
-        for _ in range(max_opcodes):
-            if walk.step():
-                return
+        ended = walk.run(max_opcodes)
     except (IndexError, KeyError, ValueError):
         raise pickle.UnpicklingError(f"the pickle is broken or cut off near byte {walk.position}") from None
-    raise pickle.UnpicklingError(f"the pickle has more than {max_opcodes} steps")
+    if not ended:
+        raise pickle.UnpicklingError(f"the pickle has more than {max_opcodes} steps")
 
 
 class _Walk:
@@ -75,42 +76,46 @@ class _Walk:
         self._stack: list[int] = []
         self._marks: list[int] = []
         self._memo: dict[int, int] = {}
-        self._steps = 0
 
-    def step(self) -> bool:
-        """Go one opcode on; true at the end."""
-        data, at = self._data, self.position
-        code = data[at]
-        self._steps += 1
-        size = _SIZES[code]
-        if size is not None:
-            self.position = at + 1 + size
-            argument = data[at + 1 : at + 1 + size]
-        else:
-            argument = self._long_argument(code, at + 1)
-        if self.position > len(data):
-            raise IndexError
-        if code in _IS_LEAF:
-            self._stack.append(0)
-            return False
-        if code == 46:  # STOP
-            return True
-        effect = _EFFECTS.get(code)
-        if effect is None:
-            raise pickle.UnpicklingError(f"the pickle uses {_IS_REFUSED.get(code, f'an unknown opcode {code:#x}')}")
-        effect(self, argument)
+    def run(self, max_opcodes: int) -> bool:
+        """Go from opcode to opcode; true at the end, false after too many."""
+        # One loop with what it needs at hand: calls for each opcode would make ten thousand items take a second.
+        data, stack, memo, sizes, leaves, effects = self._data, self._stack, self._memo, _SIZES, _IS_LEAF, _EFFECTS
+        at = 0
+        for _ in range(max_opcodes):
+            code = data[at]
+            size = sizes[code]
+            start = at + 1
+            if size is None:
+                self.position = at
+                start, at = self._long_argument(code, start)
+            else:
+                at = start + size
+            if leaves[code]:
+                stack.append(0)
+            elif code == MEMOIZE:
+                memo[len(memo)] = stack[-1]
+            elif code == BINGET:
+                stack.append(memo[data[start]])
+            elif code == STOP:
+                return at <= len(data)
+            else:
+                self.position = at
+                effect = effects.get(code)
+                if effect is None:
+                    raise pickle.UnpicklingError(f"the pickle uses {_IS_REFUSED.get(code, f'an unknown opcode {code:#x}')}")
+                effect(self, data[start:at])
         return False
 
-    def _long_argument(self, code: int, at: int) -> bytes:
+    def _long_argument(self, code: int, at: int) -> tuple[int, int]:
+        """Return where an argument begins and where the next opcode does."""
         width = _PREFIXES.get(code)
         if width is not None:
-            self.position = at + width + int.from_bytes(self._data[at : at + width], "little")
-            return b""
+            return at, at + width + int.from_bytes(self._data[at : at + width], "little")
         start = at
         for _ in range(_LINE_COUNTS[code]):
             start, at = at, self._data.index(b"\n", at) + 1
-        self.position = at
-        return self._data[start : at - 1]
+        return start, at
 
     # Effects
 
@@ -136,13 +141,10 @@ class _Walk:
         self._remember(self._number(argument))
 
     def put_text(self, argument: bytes) -> None:
-        self._remember(int(argument))
-
-    def memoize(self, _: bytes) -> None:
-        self._remember(len(self._memo))
+        self._remember(_index(argument))
 
     def _remember(self, index: int) -> None:
-        if not 0 <= index <= self._steps:
+        if not 0 <= index <= self.position:
             raise pickle.UnpicklingError(f"the pickle's memo has an absurd index: {index}")
         self._memo[index] = self._stack[-1]
 
@@ -150,7 +152,7 @@ class _Walk:
         self._stack.append(self._memo[self._number(argument)])
 
     def get_text(self, argument: bytes) -> None:
-        self._stack.append(self._memo[int(argument)])
+        self._stack.append(self._memo[_index(argument)])
 
     @staticmethod
     def _number(argument: bytes) -> int:
@@ -201,11 +203,16 @@ class _Walk:
         self._push(max(0, *arguments) + 1)
 
 
+def _index(text: bytes) -> int:
+    """Return a number from its text, short as it must be: a long one takes minutes to read."""
+    return int(text[:12])
+
+
 _EFFECTS: dict[int, Callable[[Any, bytes], None]] = {
     0x80: _Walk.nothing, 0x95: _Walk.nothing,
     ord("("): _Walk.mark, ord("0"): _Walk.pop, ord("1"): _Walk.pop_mark, ord("2"): _Walk.dup,
-    ord("q"): _Walk.put, ord("r"): _Walk.put, ord("p"): _Walk.put_text, 0x94: _Walk.memoize,
-    ord("h"): _Walk.get, ord("j"): _Walk.get, ord("g"): _Walk.get_text,
+    ord("q"): _Walk.put, ord("r"): _Walk.put, ord("p"): _Walk.put_text,
+    ord("j"): _Walk.get, ord("g"): _Walk.get_text,
     ord("c"): _Walk.found, 0x93: _Walk.found_by_stack,
     0x85: lambda walk, _: walk.wrap(1), 0x86: lambda walk, _: walk.wrap(2), 0x87: lambda walk, _: walk.wrap(3),
     ord("t"): _Walk.wrap_marked, ord("l"): _Walk.wrap_marked, ord("d"): _Walk.wrap_marked, 0x91: _Walk.wrap_marked,
