@@ -30,8 +30,6 @@ def backend_options(root: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises TypeError for one that the backend doesn't know, with those that it knows; ImportError where the extra is
     missing, ValueError for a scheme that nobody serves.
     """
-    if not options:
-        return {}
     what = type_for_scheme(parse_url(root).scheme)
     signature = signature_of(backend_class(what, AsyncBackend) if isinstance(what, str) else what)
     known = signature.annotations

@@ -91,7 +91,9 @@ FORMS: dict[str, Callable[[], bytes]] = {
     "a binary persistent id": lambda: b"\x80\x04\x8c\x01xQ.",
     "an extension code": lambda: b"\x80\x04\x82\x01.",
     "a wide extension code": lambda: b"\x80\x04\x84\x01\x00\x00\x00.",
-    "a state for a class": lambda: b"\x80\x04ctorch.distributed.checkpoint.metadata\nMetadata\nN}\x8c\x08__init__Ns\x86b.",
+    "a state for a class": lambda: (
+        b"\x80\x04ctorch.distributed.checkpoint.metadata\nMetadata\nN}\x8c\x08__init__Ns\x86b."
+    ),
     "a state that runs": lambda: pickle.dumps(Calls(collections.Counter, state={"a": trip})),
     "a call of what is no class": lambda: b"\x80\x04\x8c\x01a)R.",
     "a new object with keywords": lambda: named("functools", "partial"),
@@ -195,7 +197,9 @@ def test_classes_can_be_declared_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_metadata(data).planner_data.value == 1
 
 
-@pytest.mark.parametrize(("what", "error"), [(os.system, TypeError), (io.BytesIO.__init__, TypeError), ("x", TypeError)])
+@pytest.mark.parametrize(
+    ("what", "error"), [(os.system, TypeError), (io.BytesIO.__init__, TypeError), ("x", TypeError)]
+)
 def test_only_classes_can_be_declared_safe(what: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         add_safe_globals([what])
