@@ -244,9 +244,12 @@ class RegionJob:
 def copied(planner: LoadPlanner, item: ReadItem, tensor: torch.Tensor, target: torch.Tensor | None = None) -> None:
     """Copy a tensor into the planner's, casting it, and say that this has been done."""
     if target is None:
-        target = planner.resolve_tensor(item).detach()
+        found = planner.resolve_tensor(item)
+        # Of a sparse tensor detach() makes another, whose values are its own.
+        target = found.detach() if found.layout is torch.strided else found
     check_sizes(item, target, tensor.size())
-    target.copy_(tensor)
+    with torch.no_grad():
+        target.copy_(tensor)
     planner.commit_tensor(item, target)
 
 

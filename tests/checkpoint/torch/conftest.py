@@ -16,6 +16,7 @@ QUIET = [
     "ignore:TypedStorage is deprecated:UserWarning",
     "ignore:Detected an existing checkpoint:UserWarning",
     "ignore:torch.quantize_per_tensor:UserWarning",
+    "ignore:Sparse CSR tensor support:UserWarning",
     "ignore:.*is deprecated:FutureWarning:torch",
 ]
 
