@@ -68,6 +68,7 @@ class Cutter:
         self._ended = False
         buffer = content.buffer if isinstance(content, AsyncContent) else memoryview(content)
         self._whole = buffer
+        self._steady = isinstance(content, AsyncContent) and content.steady
         self.known_size = None if buffer is None else len(buffer)
         self._content = content
         self._part_size = part_size if buffer is None else part_size_for(len(buffer), part_size)
@@ -125,9 +126,9 @@ class Cutter:
                     view = memoryview(buffer)
                     piece, rest = view[:room], view[room:]
                     # A caller's buffer may change once the next batch is asked for.
-                    self._left = rest if _frozen(rest) else memoryview(bytes(rest))
+                    self._left = rest if self._is_frozen(rest) else memoryview(bytes(rest))
                 size += len(piece)
-                if len(piece) >= SMALL and _frozen(piece):
+                if len(piece) >= SMALL and self._is_frozen(piece):
                     join()
                     pieces.append(memoryview(piece))
                 else:
@@ -136,6 +137,9 @@ class Cutter:
                 break
         join()
         return Part(self._number, pieces, size, want)
+
+    def _is_frozen(self, piece: Buffer) -> bool:
+        return self._steady or _frozen(piece)
 
     async def _more(self, want: int) -> list[Buffer]:
         if self._left:

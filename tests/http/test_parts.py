@@ -185,3 +185,25 @@ async def test_the_first_error_is_raised_as_it_is() -> None:
     with anyio.fail_after(1), pytest.raises(KeyError, match="first"):
         await together([waits, fails], 2)
     assert ended == ["cancelled"]
+
+
+class Steady:
+    """Pieces that their owner promises not to change."""
+
+    steady = True
+
+    def __init__(self, pieces: list[memoryview]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Any:
+        return iter(self._pieces)
+
+
+@pytest.mark.anyio
+async def test_steady_pieces_are_sent_as_they_are() -> None:
+    """A tensor's memory goes into parts without a copy: what a part holds are views of it."""
+    memory = bytearray(range(256)) * 4096 * 3  # 3 MiB
+    cutter = Cutter(AsyncContent(Steady([memoryview(memory)])), MIB, ByteBudget(8 * MIB).share())
+    parts = [part for _ in range(3) if (part := await cutter.next()) is not None]
+    assert [part.size for part in parts] == [MIB] * 3
+    assert all(view.obj is memory for part in parts for view in part.buffers)

@@ -36,11 +36,13 @@ class AsyncContent(AsyncIterator[bytes]):
     `read` (anyio's, aiofiles') or a blocking one, which is read in a worker thread, as a sync iterator is. The
     source is read from where it stands and is not closed. Raises TypeError for anything else, text above all.
 
-    `buffer` is the whole content where it came as one buffer, else None.
+    `buffer` is the whole content where it came as one buffer, else None. `steady` says that buffers of a stream don't
+    change once they are handed out: a source says so by an attribute of that name, and nobody need copy them then.
     """
 
     def __init__(self, content: object) -> None:
         self.buffer: memoryview | None = None
+        self.steady: bool = getattr(content, "steady", False) is True
         self._left = b""
         # A function, not a bound method: a cycle would keep the caller's buffer until the next garbage collection.
         self._pull = self._chooser(content)

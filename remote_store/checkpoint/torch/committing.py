@@ -30,7 +30,7 @@ from ..transfer import each
 from .access import Access
 from .unpickling import read_metadata
 
-__all__ = ["Entry", "Seen", "collect", "commit", "look", "metadata_name"]
+__all__ = ["Entry", "Seen", "abort_leftovers", "check_complete", "collect", "commit", "look", "metadata_name"]
 
 log = logging.getLogger("remote_store.checkpoint")
 
@@ -39,8 +39,8 @@ DATA_NAME = re.compile(r"(?:g-[0-9a-f]{12}/)?__(\d+)_\d+(?:-[0-9a-f]{12})?\.dist
 """Names of data files that savers make, and delete again; all others are somebody else's."""
 RANK_METADATA = re.compile(r"__\d+\.metadata")
 
-LEFT_BEHIND_SECONDS = 24 * 3600.0
-"""How old the hidden pieces of an interrupted write are before they go: older than any save takes."""
+LEFT_BEHIND_SECONDS = 3600.0
+"""How old the hidden pieces of an interrupted write are before they go: somebody else may be writing beside us."""
 DELETES = 8
 """Files deleted at a time."""
 
@@ -154,7 +154,6 @@ async def collect(access: Access, folder: str, seen: Seen, metadata: Metadata, n
         return match is not None and entry not in live and own in (None, match[1])
 
     await each(sorted(filter(is_stale, seen)), lambda entry: _delete(access, join(folder, entry)), DELETES)
-    await _abort_leftovers(access, folder)
 
 
 async def _delete(access: Access, key: str) -> None:
@@ -164,7 +163,8 @@ async def _delete(access: Access, key: str) -> None:
         log.warning("An old data file can't be deleted: %s", error)
 
 
-async def _abort_leftovers(access: Access, folder: str) -> None:
+async def abort_leftovers(access: Access, folder: str) -> None:
+    """Remove what killed saves had not finished writing, if it is an hour old; a failure is logged."""
     store = access.store.child(folder) if folder else access.store
     try:
         await store.abort_uploads(LEFT_BEHIND_SECONDS)

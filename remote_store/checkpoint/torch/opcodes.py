@@ -103,7 +103,9 @@ class _Walk:
                 self.position = at
                 effect = effects.get(code)
                 if effect is None:
-                    raise pickle.UnpicklingError(f"the pickle uses {_IS_REFUSED.get(code, f'an unknown opcode {code:#x}')}")
+                    raise pickle.UnpicklingError(
+                        f"the pickle uses {_IS_REFUSED.get(code, f'an unknown opcode {code:#x}')}"
+                    )
                 effect(self, data[start:at])
         return False
 

@@ -213,6 +213,8 @@ class FsspecWriter(FileSystemWriter):
         committing.check_complete(metadata, seen, folder)
         await committing.commit(access, folder, name, metadata, self._seen, overwrite=bool(self.overwrite))
         await committing.collect(access, folder, seen, metadata, name)
+        if self._seen:  # in a new folder nobody has been interrupted
+            await committing.abort_leftovers(access, folder)
 
     # What torch asks besides
 

@@ -67,7 +67,9 @@ def whole(state: dict[str, Any]) -> dict[str, Any]:
     return {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in state.items()}
 
 
-@pytest.mark.parametrize(("savers", "loaders"), [(2, 2), (2, 4), (4, 2)])
+@pytest.mark.parametrize(
+    ("shared", "savers", "loaders"), [("local", 2, 2), ("local", 2, 4), ("s3", 4, 2)], indirect=["shared"]
+)
 def test_shards_come_back_on_other_numbers_of_ranks(shared: Place, savers: int, loaders: int) -> None:
     def save(rank: int) -> None:
         for seed in (1, 2):  # the second replaces the first
@@ -102,7 +104,7 @@ class FailsOn(DefaultSavePlanner):
         return super().resolve_data(write_item)
 
 
-@pytest.mark.parametrize("failing", [0, 1])
+@pytest.mark.parametrize(("shared", "failing"), [("local", 0), ("s3", 1)], indirect=["shared"])
 def test_an_error_on_one_rank_is_raised_on_all(shared: Place, failing: int) -> None:
     """A4, C1: every rank gets the failures by rank; nothing is published."""
 
