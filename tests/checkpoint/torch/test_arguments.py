@@ -107,9 +107,9 @@ def test_a_format_may_be_another_packages_enum_or_a_text(here: Place) -> None:
     """F1: NeMo has its own SerializationFormat."""
     for form in (Foreign.SAFETENSORS, "safetensors", SAFETENSORS):
         assert FsspecWriter(here.path, serialization_format=form).serialization_format is SAFETENSORS  # type: ignore[arg-type]
-    for form in (Foreign.OTHER, "zip", 3, None):
+    for none in (Foreign.OTHER, "zip", 3, None):
         with pytest.raises(ValueError, match="serialization_format"):
-            FsspecWriter(here.path, serialization_format=form)  # type: ignore[arg-type]
+            FsspecWriter(here.path, serialization_format=none)  # type: ignore[arg-type]
 
 
 def test_safetensors_with_extensions_are_refused_at_once(here: Place) -> None:
@@ -203,8 +203,8 @@ def test_staging_copies_to_memory_and_turns_copying_ahead_off(here: Place) -> No
     staged = writer.stage(state)
     assert staged["a"].data_ptr() != state["a"].data_ptr()
     assert writer.per_thread_copy_ahead == 0
-    assert writer.synchronize_staging() is None
-    assert writer.close() is None
+    writer.synchronize_staging()
+    writer.close()
 
 
 def test_metadata_name_the_checkpoint_as_text(tmp_path: Path) -> None:
@@ -218,8 +218,8 @@ def test_metadata_name_the_checkpoint_as_text(tmp_path: Path) -> None:
 def test_a_generation_layout_is_readable_by_torch(here: Place) -> None:
     """B14: data in a folder for each save."""
     state = {"a": torch.randn(30), "b": torch.randn(40)}
-    for _ in range(2):
-        writer = save(state, here, layout="generation", thread_count=2)
+    save(state, here, layout="generation", thread_count=2)
+    writer = save(state, here, layout="generation", thread_count=2)
     unique = writer.save_id.replace("-", "")[:12]
     assert here.names() == [".metadata", f"g-{unique}/__0_0.distcp", f"g-{unique}/__0_1.distcp"]
     target = {"a": torch.zeros(30), "b": torch.zeros(40)}

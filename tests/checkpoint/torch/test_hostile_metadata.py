@@ -53,7 +53,10 @@ def good(**fields: Any) -> Metadata:
 
 def named(module: str, name: str, argument: bytes = b"") -> bytes:
     """A call of a global found by its name on the stack, as protocol 4 has it."""
-    short = lambda text: b"\x8c" + bytes([len(text)]) + text.encode()  # noqa: E731
+
+    def short(text: str) -> bytes:
+        return b"\x8c" + bytes([len(text)]) + text.encode()
+
     return b"\x80\x04" + short(module) + short(name) + b"\x93" + argument + b")R."
 
 
@@ -65,7 +68,7 @@ FORMS: dict[str, Callable[[], bytes]] = {
     "a call in planner_data": lambda: pickle.dumps(good(planner_data=Calls(trip))),
     "a call in storage_meta": lambda: pickle.dumps(good(storage_meta=Calls(trip))),
     "a call in the storage_data": lambda: pickle.dumps(Metadata({}, None, {MetadataIndex("a"): Calls(trip)})),
-    "a call as a key": lambda: pickle.dumps(Metadata({Calls(trip): BytesStorageMetadata()}, None, {})),
+    "a call as a key": lambda: pickle.dumps(Metadata({Calls(trip): BytesStorageMetadata()}, None, {})),  # type: ignore[dict-item]
     "a call in the version": lambda: pickle.dumps(good(version=Calls(trip))),
     "a call in a checkpoint id": lambda: pickle.dumps(good(storage_meta=StorageMeta(checkpoint_id=Calls(trip)))),
     "eval": lambda: pickle.dumps(Calls(eval, EVAL)),

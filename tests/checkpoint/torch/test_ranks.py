@@ -169,10 +169,10 @@ def test_an_async_save_in_a_thread_stores_what_was_there_when_it_was_called(shar
     """A2: staged by the writer; a change after the call is not saved."""
 
     def work(rank: int) -> list[str]:
-        state = {"t": torch.full((100_000,), float(rank)), "same": torch.ones(3), "step": 7}
+        state: dict[str, Any] = {"t": torch.full((100_000,), float(rank)), "same": torch.ones(3), "step": 7}
         state[f"own-{rank}"] = torch.full((4,), float(rank))
         expected = {f"own-{rank}": torch.full((4,), float(rank)), "same": torch.ones(3), "step": 7}
-        future = dcp.async_save(state, storage_writer=writer_of(shared))
+        future: Any = dcp.async_save(state, storage_writer=writer_of(shared))
         state["same"].zero_()
         state[f"own-{rank}"].zero_()
         future.result()
@@ -185,7 +185,7 @@ def test_an_async_save_in_a_thread_stores_what_was_there_when_it_was_called(shar
 
 def test_an_error_of_an_async_save_is_raised_by_its_future(here: Place) -> None:
     def work(rank: int) -> str:
-        future = dcp.async_save(sharded(1, 2, 0), storage_writer=writer_of(here), planner=FailsOn(1))
+        future: Any = dcp.async_save(sharded(1, 2, 0), storage_writer=writer_of(here), planner=FailsOn(1))
         try:
             future.result()
         except CheckpointException as error:
@@ -203,7 +203,7 @@ def test_an_async_save_in_a_process_gets_the_writer_through_a_pipe(here: Place) 
     def work(rank: int) -> list[str]:
         writer = writer_of(here)
         for seed in (1, 2):
-            future = dcp.async_save(
+            future: Any = dcp.async_save(
                 {**tensors(seed), "step": seed}, storage_writer=writer,
                 async_checkpointer_type=AsyncCheckpointerType.PROCESS,
             )  # fmt: skip
