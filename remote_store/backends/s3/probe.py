@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 import anyio
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import RunVar, checkpoint
 
 from ..._core.condition import IfMatch
 from ..._core.keys import join, split
@@ -24,13 +24,15 @@ CLEAN_SECONDS = 10.0
 class Probe:
     """What is known of a server. AWS itself is trusted; others are asked when the answer first matters.
 
-    Two tasks may ask at once: the questions are harmless, and the answers the same.
+    Of the tasks of one loop one asks about puts, and the others wait: a checkpoint begins with many at once. Two
+    loops may ask at once: the questions are harmless, and the answers the same.
     """
 
     def __init__(self, wire: Wire, retrier: Retrier, *, ask: bool) -> None:
         self._wire = wire
         self._retrier = retrier
         trusted = None if ask else True
+        self._asking: RunVar[anyio.Lock] = RunVar("remote_store_s3_probe")
         self._puts: bool | None = trusted
         self._copies: bool | None = trusted
         self._deletes: bool | None = trusted
@@ -42,11 +44,21 @@ class Probe:
 
     async def puts(self, key: str) -> bool:
         """Return whether a put honours its condition; the probe's key is a sibling of `key`."""
-        if self._puts is None:
-            self._puts = await self._ask_put(_sibling(key))
-        else:
+        if self._puts is not None:
             await checkpoint()
-        return self._puts
+            return self._puts
+        async with self._turn():
+            if self._puts is None:
+                self._puts = await self._ask_put(_sibling(key))
+            return self._puts
+
+    def _turn(self) -> anyio.Lock:
+        try:
+            return self._asking.get()
+        except LookupError:
+            lock = anyio.Lock()
+            self._asking.set(lock)
+            return lock
 
     async def copies(self, source: str, target: str) -> bool:
         """Return whether a copy honours the condition on its target; needs a source that exists."""

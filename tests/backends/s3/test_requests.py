@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 import pytest
 
 from remote_store._core.errors import AlreadyExists, InvalidPath, NotFound
@@ -111,6 +112,14 @@ async def test_a_server_is_asked_once_whether_it_keeps_conditions(options: dict[
             await backend.write("b", b"")
     assert strict.count("put") == 1 + 3
     assert sorted(strict.objects) == ["a", "b"]
+
+
+async def test_of_many_writes_at_once_one_asks(options: dict[str, Any], strict: StrictS3) -> None:
+    """DECISIONS 28: once per backend; a checkpoint's first parts all begin at the same moment."""
+    async with AsyncS3Backend(**options) as backend, anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(backend.write, f"part-{number}", b"x")
+    assert strict.count("put") == 1 + 10
 
 
 async def test_a_folder_is_told_from_nothing(backend: AsyncS3Backend, strict: StrictS3) -> None:
