@@ -18,6 +18,7 @@ from ..._core.options import WriteOptions
 from ..._core.ranges import checked_offset, checked_ranges, writable
 from ..._core.retry import RetryPolicy
 from ..._core.secret import Secret
+from ..._http.deadline import one_deadline
 from ..._http.reading import ObjectSource, Wanted
 from .config import S3Config
 from .core import Core
@@ -178,11 +179,13 @@ class AsyncS3Backend(AsyncBackend):
         self._admit()
         return ObjectSource(self._core.reader, lambda: self._wanted(path, version_id))
 
+    @one_deadline
     async def read_bytes(self, path: str, *, version_id: str | None = None) -> bytes:
         """Return the whole content of a file, a large one by several requests at a time."""
         self._admit()
         return await self._core.reader.read_bytes(self._wanted(path, version_id))
 
+    @one_deadline
     async def read_into(
         self, path: str, buffer: bytearray | memoryview, start: int = 0, *, version_id: str | None = None
     ) -> int:
@@ -195,6 +198,7 @@ class AsyncS3Backend(AsyncBackend):
             return 0
         return await self._core.reader.fill(wanted, view, offset)
 
+    @one_deadline
     async def read_ranges(
         self, path: str, ranges: Iterable[tuple[int, int]], *, version_id: str | None = None
     ) -> list[bytes]:
@@ -377,6 +381,10 @@ class AsyncS3Backend(AsyncBackend):
         """Return an ``s3fs.S3FileSystem`` with the same settings, if that package is there; it has its own client."""
         self._admit()
         if type_hint.__module__.partition(".")[0] == "s3fs" and type_hint.__name__ == "S3FileSystem":
+            if self._config.credential_provider is not None:
+                raise CapabilityNotSupported(
+                    "s3fs takes no credential_provider", backend=self.name, capability="unwrap"
+                )
             return type_hint(**self._config.s3fs_options())
         raise CapabilityNotSupported(
             f"Backend '{self.name}' does not expose native handle of type {type_hint.__name__}",

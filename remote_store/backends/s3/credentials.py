@@ -50,8 +50,9 @@ class _Held:
     """When to look for others at the earliest, by the monotonic clock."""
 
 
-_signed_with: ContextVar[tuple[Keychain, Keys] | None] = ContextVar("remote_store_signed_with", default=None)
-"""The keys of this task's last request; whoever renews them must know whether others have done so meanwhile."""
+_signed_with: ContextVar[tuple[Keychain, Keys, float] | None] = ContextVar("remote_store_signed_with", default=None)
+"""The keys of this task's last request, and when it was signed by the monotonic clock; whoever renews them must know
+whether others have done so meanwhile, or have tried to."""
 
 
 class Keychain:
@@ -121,7 +122,7 @@ class Signer(AioCredentials):  # type: ignore[misc]  # the SDK has no types
             keys = await self._needed()
         elif self._chain.due and not self._lock.locked():
             keys = await self._early(keys)
-        _signed_with.set((self._chain, keys))
+        _signed_with.set((self._chain, keys, monotonic()))
         return ReadOnlyCredentials(keys.access, keys.secret, keys.token)
 
     async def renew(self, fault: Fault) -> bool:
@@ -129,13 +130,13 @@ class Signer(AioCredentials):  # type: ignore[misc]  # the SDK has no types
 
         Raises the fault of the source, if that has none.
         """
-        chain, used = _signed_with.get() or (None, None)
+        chain, used, signed = _signed_with.get() or (None, None, 0.0)
         if chain is not self._chain or (fault.code not in EXPIRED and not self._doubtful(fault)):
             return False
         async with self._lock:
             if self._chain.keys not in (None, used):
                 return True  # somebody has renewed them meanwhile
-            return await self._chain.fetch(_patience()) != used
+            return await self._fetched(signed) != used
 
     def _doubtful(self, fault: Fault) -> bool:
         return fault.code in _NAMELESS and fault.verb.startswith("Head") and self._chain.may_doubt()
@@ -143,18 +144,19 @@ class Signer(AioCredentials):  # type: ignore[misc]  # the SDK has no types
     async def _needed(self) -> Keys:
         asked = monotonic()
         async with self._lock:
-            keys = self._chain.keys
-            if keys is not None:
-                return keys
-            if self._failed is not None and self._failed[0] >= asked:
-                raise self._failed[1].again()  # it failed while this one waited for its turn
-            seconds = _patience()
-            try:
-                return await self._chain.fetch(seconds)
-            except Fault as fault:
-                if fault.code != LATE or seconds == FETCH_SECONDS:
-                    self._failed = (monotonic(), fault)
-                raise
+            return self._chain.keys or await self._fetched(asked)
+
+    async def _fetched(self, asked: float) -> Keys:
+        """Ask the source, with the lock held; what failed since then is not asked again by each that waited."""
+        if self._failed is not None and self._failed[0] >= asked:
+            raise self._failed[1].again()
+        seconds = _patience()
+        try:
+            return await self._chain.fetch(seconds)
+        except Fault as fault:
+            if fault.code != LATE or seconds == FETCH_SECONDS:
+                self._failed = (monotonic(), fault)
+            raise
 
     async def _early(self, keys: Keys) -> Keys:
         async with self._lock:

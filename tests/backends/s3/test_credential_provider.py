@@ -18,7 +18,7 @@ import anyio
 import pytest
 
 from remote_store import Store
-from remote_store._core.errors import InvalidConfig, PermissionDenied, RemoteStoreError
+from remote_store._core.errors import CapabilityNotSupported, InvalidConfig, PermissionDenied, RemoteStoreError
 from remote_store._core.retry import RetryPolicy
 from remote_store.backends import S3Backend
 from remote_store.backends.s3.backend import AsyncS3Backend
@@ -341,6 +341,49 @@ async def test_those_who_wait_for_a_provider_that_fails_fail_together(keyless: d
     assert given.calls == 1
 
 
+async def test_those_whose_token_has_expired_together_ask_once(keyless: dict[str, Any], strict: StrictS3) -> None:
+    """Also a provider that has failed meanwhile: none of them asks it again."""
+    given = Given(keys(1), ValueError("x"))
+    strict.put("k", b"x")
+    refused = 0
+
+    async def provider() -> Any:
+        await anyio.wait_all_tasks_blocked()
+        return given()
+
+    async def read(backend: AsyncS3Backend) -> None:
+        nonlocal refused
+        try:
+            await backend.read_bytes("k")
+        except PermissionDenied:
+            refused += 1
+
+    unhurried = {**keyless, "retry": RetryPolicy(backoff_base=0, jitter=0)}
+    async with AsyncS3Backend(**unhurried, credential_provider=provider) as backend:
+        await backend.read_bytes("k")
+        everybody_asked = threading.Barrier(10)
+
+        def gate(request: Any) -> Reply | None:
+            everybody_asked.wait(60)
+            return error(400, "ExpiredToken")
+
+        strict.lock = suspended()  # type: ignore[assignment]  # requests wait for one another
+        strict.gate = gate
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(read, backend)
+    assert refused == 10
+    assert given.calls == 2
+
+
+class suspended:  # noqa: N801
+    """A lock that keeps nobody out."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 async def test_a_cancelled_caller_does_not_wait_for_a_provider(keyless: dict[str, Any]) -> None:
     """Cancellation comes through at once, and the next caller asks anew."""
     provider = Hanging()
@@ -419,6 +462,18 @@ def test_credentials_that_contradict_themselves_are_refused(arguments: dict[str,
     """Bad credentials: at the constructor, before anything is sent; the value is not shown."""
     with pytest.raises(ValueError, match=text):
         S3Backend("b", **arguments)
+
+
+async def test_a_provider_is_not_lost_on_the_way_to_s3fs(keyless: dict[str, Any]) -> None:
+    """s3fs takes no provider: it would ask the chain, and be somebody else."""
+
+    class S3FileSystem:
+        pass
+
+    S3FileSystem.__module__ = "s3fs.core"
+    async with AsyncS3Backend(**keyless, credential_provider=constant) as backend:
+        with pytest.raises(CapabilityNotSupported, match="credential_provider"):
+            backend.unwrap(S3FileSystem)
 
 
 def test_a_provider_must_be_a_function() -> None:
