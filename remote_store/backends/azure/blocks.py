@@ -21,6 +21,8 @@ __all__ = ["Staging"]
 ID_BYTES = 48
 """Of a block's id before base64. All ids of a blob must be of one length, also those that others have left behind:
 this is the length that the SDKs and AzCopy use."""
+LONGEST_ID = 64
+"""Bytes before base64: the service's limit."""
 NUMBER_BYTES = 3
 
 
@@ -42,7 +44,7 @@ class Staging:
 
     def __post_init__(self) -> None:
         # Writes of one blob share its uncommitted blocks: no id of ours may be another's.
-        self._mark = secrets.token_bytes(ID_BYTES)
+        self._mark = secrets.token_bytes(LONGEST_ID)
         self._width = ID_BYTES
 
     async def run(self, first: list[Part], cutter: Cutter, share: Share) -> list[str]:
@@ -66,6 +68,11 @@ class Staging:
         return [self.ids[number] for number in sorted(self.ids)]
 
     async def _send(self, part: Part) -> None:
+        self.ids[part.number] = await self.stage(part)
+        self.size += part.size
+
+    async def stage(self, part: Part) -> str:
+        """Stage a part and return its block's id."""
         md5 = await md5_header(part.buffers) if self.checksum else None
 
         async def staged() -> str:
@@ -74,13 +81,11 @@ class Staging:
             return block_id
 
         try:
-            block_id = await self.retrier.run(staged)
+            return await self.retrier.run(staged)
         except Fault as fault:
             if fault.code != "InvalidBlobOrBlock" or not await self._adapted():
                 raise
-            block_id = await self.retrier.run(staged)
-        self.ids[part.number] = block_id
-        self.size += part.size
+            return await self.retrier.run(staged)
 
     def _id(self, number: int) -> str:
         mark = self._mark[: max(self._width - NUMBER_BYTES, 0)]

@@ -161,6 +161,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, verb: str) -> 
     told = _ERROR_TEXT.search(body)
     # The first line: what follows repeats the request's signature, or its id.
     text = told[1].decode("utf-8", "replace").strip().partition("\n")[0][:200] if told else ""
+    if code == "InvalidOperation" and "MD5" in text:
+        code = "Md5Mismatch"  # Azurite's word for it
     return Fault(
         code,
         f"{status} {code}: {text}".rstrip(": ") + (f" (request {request_id})" if request_id else ""),

@@ -70,7 +70,7 @@ class Uploads:
     async def _discard(self, key: str) -> bool:
         core = self._core
         try:
-            put = await core.run(lambda: core.wire.put(key, [], 0, condition=IF_ABSENT))
+            put = await core.run(lambda: core.wire.put_block_list(key, [], condition=IF_ABSENT))
             await core.run(lambda: core.wire.delete(key, if_match=put.etag))
         except Fault as fault:
             if fault.code not in REFUSED | MISSING:
