@@ -14,7 +14,8 @@ from tests.checkpoint.homes import KINDS, Home
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     root = tmp_path / "home"
     root.mkdir()
-    made = Home(request.param, root)
+    sftp = request.getfixturevalue("shelf").options if request.param == "store-sftp" else None
+    made = Home(request.param, root, sftp)
     yield made
     made.close()
 

@@ -6,18 +6,19 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from remote_store import open_store
+from remote_store import Store, open_store
 from remote_store.aio import AsyncStore
+from remote_store.backends import SFTPBackend
 
 __all__ = ["KINDS", "Home", "local_files"]
 
-KINDS = ["path", "file-url", "memory-url", "store-local", "store-memory", "async-store"]
+KINDS = ["path", "file-url", "memory-url", "store-local", "store-memory", "async-store", "store-sftp"]
 
 
 class Home:
     """A place for checkpoints, with a back door that doesn't use them."""
 
-    def __init__(self, kind: str, root: Path) -> None:
+    def __init__(self, kind: str, root: Path, sftp: dict[str, Any] | None = None) -> None:
         self.kind = kind
         self.root = root
         self.options: dict[str, Any] = {}
@@ -29,6 +30,9 @@ class Home:
             self._door = open_store(root)
             self._base = {"file-url": f"{root.as_uri()}/", "store-local": ""}.get(kind, f"{root}/")
             self.options = {"store": self._door} if kind == "store-local" else {}
+        elif sftp is not None:
+            self._door = Store(SFTPBackend(**sftp))
+            self.options = {"store": self._door}
         else:
             self._door = open_store(f"memory://{uuid.uuid4().hex}")
             self._base = "deep/"

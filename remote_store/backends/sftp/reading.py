@@ -91,18 +91,18 @@ class Download:
         """Whether the next piece is here already."""
         return bool(self._window) and self._window[0][2].done
 
-    async def take(self) -> tuple[int, memoryview]:
+    async def take(self) -> tuple[int, bytes]:
         """Return the next piece with its offset; it is empty where the file ends before it.
 
         A piece that came short is asked for again from where it ended, as the protocol demands.
         """
         start, stop, reply = self._window[0]
         try:
-            data = await requests.data_of(reply)
+            data = await reply.data()
         except Fault as fault:
             if fault.code == "EndOfFile":
                 self._window.popleft()
-                return start, memoryview(b"")
+                return start, b""
             if not fault.stale and fault.code != "Stalled":
                 raise
             await self._core.run(self._again)
@@ -169,7 +169,7 @@ class Stream:
                 if start < download.size:
                     raise Fault("EndOfFile", f"it has {start} bytes now and had {download.size}")
                 break
-            found.append(bytes(data))
+            found.append(data)
             if not download.arrived:
                 break
         self._depth = min(IN_FLIGHT, self._depth * 2)
@@ -191,7 +191,7 @@ class Stream:
         await self._download.close()
 
 
-async def _pull(download: Download, pieces: Iterator[Range], put: Callable[[int, memoryview], None]) -> int:
+async def _pull(download: Download, pieces: Iterator[Range], put: Callable[[int, bytes], None]) -> int:
     """Read ranges, many at a time, and return where the file ended, or the last offset read."""
     furthest = 0
     ended: int | None = None
@@ -207,7 +207,7 @@ async def _pull(download: Download, pieces: Iterator[Range], put: Callable[[int,
 
 
 async def _one(
-    download: Download, put: Callable[[int, memoryview], None], furthest: int, ended: int | None
+    download: Download, put: Callable[[int, bytes], None], furthest: int, ended: int | None
 ) -> tuple[int, int | None]:
     start, data = await download.take()
     if not data:
@@ -237,7 +237,7 @@ async def read_into(core: Core, key: str, path: str, view: memoryview, offset: i
     await download.open()
     try:
 
-        def put(start: int, data: memoryview) -> None:
+        def put(start: int, data: bytes) -> None:
             view[start - offset : start - offset + len(data)] = data
 
         stop = min(offset + len(view), max(download.size, offset))
@@ -268,7 +268,7 @@ async def read_ranges(core: Core, key: str, path: str, asked: list[Range]) -> li
                 homes[start] = (body, fetch.start)
         starts = sorted(homes)
 
-        def put(start: int, data: memoryview) -> None:
+        def put(start: int, data: bytes) -> None:
             body, base = homes.get(start) or homes[_home(starts, start)]
             body[start - base : start - base + len(data)] = data
 

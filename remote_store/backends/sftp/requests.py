@@ -14,7 +14,6 @@ __all__ = [
     "attrs_of",
     "close",
     "copy_data",
-    "data_of",
     "free_blocks",
     "fsync",
     "handle_of",
@@ -158,13 +157,6 @@ async def names_of(reply: Reply) -> list[Name]:
 async def path_of(reply: Reply) -> bytes:
     """Return the one path that an answer has."""
     return (await names_of(reply))[0].name
-
-
-async def data_of(reply: Reply) -> memoryview:
-    """Return the bytes that an answer to READ has, without a copy."""
-    body = memoryview(await reply.get(Kind.DATA))
-    size = Cursor(body).u32()
-    return body[4 : 4 + size]
 
 
 async def free_blocks(channel: Channel, path: bytes) -> int:

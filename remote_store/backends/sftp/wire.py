@@ -70,6 +70,10 @@ class Reply:
             )
         return self.body
 
+    async def data(self) -> bytes:
+        """Wait for the answer to READ and return the bytes of the file."""
+        return await self.get(Kind.DATA)
+
     async def ok(self) -> None:
         """Wait for a request whose only answer is its status."""
         await self.get(Kind.STATUS)
@@ -147,8 +151,11 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         return memoryview(view)[want:]
 
     def _settle(self) -> None:
-        body = self._body[0] if len(self._body) == 1 and isinstance(self._body[0], bytes) else b"".join(self._body)
-        self._body = []
+        pieces, self._body = self._body, []
+        if self._kind == Kind.DATA and not _unwrapped(pieces):
+            self.fail(Fault("Garbled", "the server sent another number of bytes than it told", maybe_done=True))
+            return
+        body = pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b"".join(pieces)
         self._heard = monotonic()
         reply = self._version if self._kind == Kind.VERSION else self._waiting.pop(self._id, None)
         if reply is None:
@@ -275,6 +282,20 @@ class Channel(asyncssh.SSHClientSession[bytes]):
             self.fail(Fault("Lost", "the connection was closed", may_retry=True, maybe_done=True, stale=True))
             with anyio.move_on_after(2, shield=True):
                 await self._ssh.wait_closed()
+
+
+def _unwrapped(pieces: list[bytes | memoryview]) -> bool:
+    """Take the length off an answer to READ; false if it is not that of the bytes.
+
+    Without it the pieces are what a reader is given: they are put together once and never copied.
+    """
+    if len(pieces) > 1 and len(pieces[0]) < 4:
+        pieces[:] = [b"".join(pieces)]
+    if not pieces or len(pieces[0]) < 4:
+        return False
+    size = int.from_bytes(pieces[0][:4], "big")
+    pieces[0] = memoryview(pieces[0])[4:]
+    return size == sum(map(len, pieces))
 
 
 def _block(limit: int) -> int:

@@ -215,7 +215,7 @@ class Upload:
         if self._channel is None or not self._channel.has(requests.COPY_DATA):
             return False
 
-        async def attempt(connection: Connection) -> None:
+        async def attempt(connection: Connection) -> bool:
             if self._channel is None or self._channel.lost:
                 await self._resume(connection)
             assert self._channel is not None
@@ -225,11 +225,15 @@ class Upload:
                 # In steps: a server that copies for minutes without an answer looks like one that is stuck.
                 for start, stop in ranges(0, size, COPY_STEP):
                     await requests.copy_data(channel, source, self._handle, start, stop - start).ok()
+            except Fault as fault:
+                return _can(channel, requests.COPY_DATA, fault)
             finally:
                 if not channel.lost:
                     requests.close(channel, source)
+            return True
 
-        await self._core.run(attempt)
+        if not await self._core.run(attempt):
+            return False
         self.size = size
         return True
 
@@ -310,6 +314,14 @@ async def committed(
         await commit.tidy()
 
 
+def _can(channel: Channel, extension: bytes, fault: Fault) -> bool:
+    """Return False for an extension that a server has announced and can't do, which is remembered; else raise."""
+    if fault.code != "Unsupported":
+        raise fault
+    channel.extensions.pop(extension, None)
+    return False
+
+
 class _Commit:
     """The last step of a write. It may be repeated: `temp` is a name that nobody else has."""
 
@@ -331,13 +343,21 @@ class _Commit:
             return
         self.doubt = True
         try:
-            if channel.has(requests.POSIX_RENAME):
-                await requests.posix_rename(channel, self._temp, self._target).ok()
-            else:
+            if not await self._renamed(channel):
                 await self._replace_in_steps(channel)
         except Fault as fault:
             await self._explain(connection, fault, may_exist=True)
             raise
+
+    async def _renamed(self, channel: Channel) -> bool:
+        """Rename in one step; false if the server can't."""
+        if not channel.has(requests.POSIX_RENAME):
+            return False
+        try:
+            await requests.posix_rename(channel, self._temp, self._target).ok()
+        except Fault as fault:
+            return _can(channel, requests.POSIX_RENAME, fault)
+        return True
 
     async def _replace_in_steps(self, channel: Channel) -> None:
         """Replace without the extension: for a moment nothing is there, which the capabilities tell."""
@@ -367,6 +387,10 @@ class _Commit:
         try:
             await requests.link(channel, self._temp, self._target).ok()
         except Fault as fault:
+            if fault.code == "Unsupported":
+                self.doubt = _can(channel, requests.HARD_LINK, fault)
+                await self._create_by_rename(connection)
+                return
             if not (again and fault.code in VAGUE and await self._is_ours(channel)):
                 await self._explain(connection, fault)
                 raise
