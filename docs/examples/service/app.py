@@ -103,7 +103,8 @@ async def download(request: Request, store: AsyncStore, key: str) -> Response | 
     headers = described(info)
     if is_current(request.headers, info.etag):
         return Response(status_code=304, headers=headers)
-    wanted = chosen_range(request.headers, info.size, info.etag)
+    # A range is a matter of GET alone (RFC 9110, section 14.2).
+    wanted = chosen_range(request.headers, info.size, info.etag) if request.method == "GET" else None
     if wanted is None:
         start, stop, status = 0, info.size, 200
     else:
