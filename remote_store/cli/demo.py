@@ -53,13 +53,14 @@ def demo(
     packed_mib: Annotated[
         int, typer.Option(min=0, help="Size in MiB of one large file, packed from the folder's, saved with them.")
     ] = 256,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Files on the way at a time.")] = 8,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Parts of 8 MiB on the way at a time.")] = 8,
 ) -> int:
     """Checkpoint a real folder while a foreground loop goes on, crash in the middle, restore, compare every byte.
 
-    Each way of running (asyncio, trio, the sync face) saves a first step and names it in LATEST, starts a second
-    save in a child process and kills that with SIGKILL half-way, shows that LATEST still names the first step and
-    that every byte of it is there, saves a third step to completion, restores it and compares every byte.
+    Each way of running (asyncio, trio, the sync face) saves a first step with a checkpoint manager, starts a second
+    save in a child process and kills that with SIGKILL half-way, shows that the first step is still the newest, that
+    every byte of it is there and that nothing of the second can be loaded, saves a third step, restores it and
+    compares every byte.
 
     Symbolic links, `__pycache__` folders and special files in the folder are left out and counted; files that can't
     be read are left out, named, and make the exit code 1. All that was made is removed at the end, also after Ctrl-C.

@@ -85,7 +85,7 @@ def test_on_a_terminal_there_is_a_bar(command: Command, folder: Path) -> None:
     assert child.returncode == 0
     assert b"\x1b[" in output
     assert b"sync: save step 1" in output
-    assert " files" in output.decode()
+    assert " parts" in output.decode()
     assert "━".encode() in output
     assert b"MB/s" in output
 

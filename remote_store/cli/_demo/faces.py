@@ -9,25 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anyio
 
 from ..._contract.threads import in_thread
-from ..._core.capability import Capability
-from ..._core.errors import InvalidConfig, NotFound
-from ..._store.opening import open_async_store, open_store
-from ...checkpoint.async_checkpoint import AsyncCheckpoint
-from ...checkpoint.sync_checkpoint import SyncCheckpoint
+from ..._core.errors import InvalidConfig, RemoteStoreError
+from ..._store.opening import open_store
+from ...checkpoint import AsyncCheckpointManager, CheckpointManager
 from ...checkpoint.transfer import Progress
-from .compare import differences, sync_differences
 from .foreground import Blocked, training, training_while
-from .source import Source
+from .source import MIB, Source
 
-__all__ = ["LATEST", "Face", "faces", "remove", "url_of"]
+__all__ = ["Face", "faces", "remove", "url_of"]
 
-LATEST = "LATEST"
-"""The small object that names the newest step: it is replaced as a whole, after the step is complete."""
+PART = 8 * MIB
+"""Bytes of a part: small enough that a bar moves."""
 
 T = TypeVar("T")
 
@@ -37,26 +34,32 @@ class Face(Protocol):
 
     name: str
 
-    def save(self, source: Source, url: str, blocked: Blocked, progress: Progress | None) -> None:
-        """Save everything below `url`."""
+    def save(self, source: Source, url: str, step: int, blocked: Blocked, progress: Progress | None) -> None:
+        """Save everything as a step of the checkpoints below `url`."""
 
-    def restore(self, url: str, target: Path, blocked: Blocked, progress: Progress | None) -> None:
+    def save_one_by_one(self, source: Source, url: str, step: int, written: Callable[[int], object]) -> None:
+        """Save everything file by file, and call `written` after each with their number."""
+
+    def restore(self, url: str, step: int, target: Path, blocked: Blocked, progress: Progress | None) -> None:
         """Restore a step into an existing folder."""
 
     def idle(self, seconds: float, late: Blocked) -> None:
         """Let the foreground run alone."""
 
-    def set_latest(self, url: str, step: str) -> None:
-        """Name the newest step, in place of what was named when this looked."""
+    def latest(self, url: str) -> int | None:
+        """Return the newest step."""
 
-    def latest(self, url: str) -> str | None:
-        """Return the step that is named."""
+    def steps(self, url: str) -> list[int]:
+        """Return all steps that can be loaded."""
 
-    def landed(self, url: str, step: str) -> dict[str, int]:
-        """Return the sizes of a step's files by key."""
+    def names(self, url: str, step: int) -> list[str]:
+        """Return the names of the items of a step."""
 
-    def differences(self, url: str, step: str, source: Source, keys: list[str], number: int) -> list[str]:
-        """Return the keys of a step that don't hold every byte they must."""
+    def damage(self, url: str, step: int) -> list[str]:
+        """Read every byte of a step and return what is wrong with it."""
+
+    def collect(self, url: str) -> int:
+        """Remove what interrupted saves have left, and return how many objects there were."""
 
 
 def faces(name: str, concurrency: int) -> Face:
@@ -77,7 +80,7 @@ def url_of(url: str, *names: str) -> str:
 
 
 class AsyncFace:
-    """AsyncCheckpoint and AsyncStore on one of the loops."""
+    """AsyncCheckpointManager on one of the loops."""
 
     def __init__(self, name: str, concurrency: int) -> None:
         self.name = name
@@ -88,62 +91,74 @@ class AsyncFace:
         except (ImportError, LookupError):
             raise InvalidConfig(f"{name} is not installed; pip install 'remote-store-aio[{name}]'") from None
 
-    def save(self, source: Source, url: str, blocked: Blocked, progress: Progress | None) -> None:
-        """Save everything below `url`, file by file."""
-        checkpoint = AsyncCheckpoint(url, layout="folder", concurrency=self._concurrency)
-        save = partial(checkpoint.save, source.workspace, ignore=source.ignore(), progress=progress)
+    def save(self, source: Source, url: str, step: int, blocked: Blocked, progress: Progress | None) -> None:
+        """Save everything as a step of the checkpoints below `url`."""
+
+        async def save() -> None:
+            async with self._manager(url) as manager:
+                await manager.save(source.items(), step=step, progress=progress)
+
         self._run(_beside_training, save, blocked)
 
-    def restore(self, url: str, target: Path, blocked: Blocked, progress: Progress | None) -> None:
+    def save_one_by_one(self, source: Source, url: str, step: int, written: Callable[[int], object]) -> None:
+        """Save everything file by file, and call `written` after each with their number."""
+
+        async def save() -> None:
+            async with self._manager(url) as manager, await manager.begin(step) as save:
+                for number, (name, path) in enumerate(source.items().items(), 1):
+                    await save.write(name, path)
+                    written(number)
+
+        self._run(save)
+
+    def restore(self, url: str, step: int, target: Path, blocked: Blocked, progress: Progress | None) -> None:
         """Restore a step into an existing folder."""
-        checkpoint = AsyncCheckpoint(url, url, layout="folder", concurrency=self._concurrency)
-        self._run(_beside_training, partial(checkpoint.restore, target, progress=progress), blocked)
+
+        async def restore() -> None:
+            async with self._manager(url) as manager:
+                names = [item.name for item in await manager.items(step)]
+                await manager.load(step=step, into={name: target / name for name in names}, progress=progress)
+
+        self._run(_beside_training, restore, blocked)
 
     def idle(self, seconds: float, late: Blocked) -> None:
         """Let the foreground run alone."""
         self._run(_beside_training, partial(anyio.sleep, seconds), late)
 
-    def set_latest(self, url: str, step: str) -> None:
-        """Name the newest step, on condition that nobody else has named one meanwhile, where the store can."""
+    def latest(self, url: str) -> int | None:
+        """Return the newest step."""
+        newest = self._ask(url, lambda manager: manager.latest())
+        return None if newest is None else newest.step
 
-        async def write() -> None:
-            async with open_async_store(url) as store:
-                now = await store.get_file_info(LATEST) if await store.is_file(LATEST) else None
-                etag = now.etag if now is not None and store.supports(Capability.CONDITIONAL_WRITE) else None
-                put = store.write_atomic if store.supports(Capability.ATOMIC_WRITE) else store.write
-                await put(LATEST, step.encode(), overwrite=now is not None, if_match=etag)
+    def steps(self, url: str) -> list[int]:
+        """Return all steps that can be loaded."""
+        return [found.step for found in self._ask(url, lambda manager: manager.list())]
 
-        self._run(write)
+    def names(self, url: str, step: int) -> list[str]:
+        """Return the names of the items of a step."""
+        return [item.name for item in self._ask(url, lambda manager: manager.items(step))]
 
-    def latest(self, url: str) -> str | None:
-        """Return the step that is named."""
+    def damage(self, url: str, step: int) -> list[str]:
+        """Read every byte of a step and return what is wrong with it."""
+        try:
+            self._ask(url, lambda manager: manager.verify(step, deep=True))
+        except RemoteStoreError as error:
+            return [str(error), *getattr(error, "__notes__", ())]
+        return []
 
-        async def read() -> str | None:
-            async with open_async_store(url) as store:
-                try:
-                    return await store.read_text(LATEST)
-                except NotFound:
-                    return None
+    def collect(self, url: str) -> int:
+        """Remove what interrupted saves have left, and return how many objects there were."""
+        return self._ask(url, lambda manager: manager.gc(min_age=0)).objects
 
-        return self._run(read)
+    def _manager(self, url: str) -> AsyncCheckpointManager:
+        return AsyncCheckpointManager(url, part_size=PART, byte_budget=PART * self._concurrency)
 
-    def landed(self, url: str, step: str) -> dict[str, int]:
-        """Return the sizes of a step's files by key."""
+    def _ask(self, url: str, question: Callable[[AsyncCheckpointManager], Awaitable[T]]) -> T:
+        async def ask() -> T:
+            async with self._manager(url) as manager:
+                return await question(manager)
 
-        async def listed() -> dict[str, int]:
-            async with open_async_store(url_of(url, step)) as store:
-                return {str(info.path): info.size async for info in store.list_files("", recursive=True)}
-
-        return self._run(listed)
-
-    def differences(self, url: str, step: str, source: Source, keys: list[str], number: int) -> list[str]:
-        """Return the keys of a step that don't hold every byte they must."""
-
-        async def compared() -> list[str]:
-            async with open_async_store(url_of(url, step)) as store:
-                return await differences(store, source, keys, number, self._concurrency)
-
-        return self._run(compared)
+        return self._run(ask)
 
     def _run(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
         return anyio.run(function, *args, backend=self.name)
@@ -169,53 +184,68 @@ async def _training(blocked: Blocked) -> AsyncIterator[None]:
 
 
 class SyncFace:
-    """SyncCheckpoint in a thread and Store, with the foreground in the main thread."""
+    """CheckpointManager in a thread, with the foreground in the main thread."""
 
     name = "sync"
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
 
-    def save(self, source: Source, url: str, blocked: Blocked, progress: Progress | None) -> None:
-        """Save everything below `url`."""
-        checkpoint = SyncCheckpoint(url, concurrency=self._concurrency)
-        _beside(partial(checkpoint.save, source.workspace, ignore=source.ignore()), blocked, progress)
+    def save(self, source: Source, url: str, step: int, blocked: Blocked, progress: Progress | None) -> None:
+        """Save everything as a step of the checkpoints below `url`."""
+        with self._manager(url) as manager:
+            _beside(partial(manager.save, source.items(), step=step), blocked, progress)
 
-    def restore(self, url: str, target: Path, blocked: Blocked, progress: Progress | None) -> None:
+    def save_one_by_one(self, source: Source, url: str, step: int, written: Callable[[int], object]) -> None:
+        """Save everything file by file, and call `written` after each with their number."""
+        with self._manager(url) as manager, manager.begin(step) as save:
+            for number, (name, path) in enumerate(source.items().items(), 1):
+                save.write(name, path)
+                written(number)
+
+    def restore(self, url: str, step: int, target: Path, blocked: Blocked, progress: Progress | None) -> None:
         """Restore a step into an existing folder."""
-        checkpoint = SyncCheckpoint(url, url, concurrency=self._concurrency)
-        _beside(partial(checkpoint.restore, target), blocked, progress)
+        with self._manager(url) as manager:
+            into: dict[str, Any] = {item.name: target / item.name for item in manager.items(step)}
+            _beside(partial(manager.load, step=step, into=into), blocked, progress)
 
     def idle(self, seconds: float, late: Blocked) -> None:
         """Let the foreground run alone."""
         end = time.perf_counter() + seconds
         training_while(lambda: time.perf_counter() < end, late)
 
-    def set_latest(self, url: str, step: str) -> None:
-        """Name the newest step, on condition that nobody else has named one meanwhile, where the store can."""
-        with open_store(url) as store:
-            now = store.get_file_info(LATEST) if store.is_file(LATEST) else None
-            etag = now.etag if now is not None and store.supports(Capability.CONDITIONAL_WRITE) else None
-            put = store.write_atomic if store.supports(Capability.ATOMIC_WRITE) else store.write
-            put(LATEST, step.encode(), overwrite=now is not None, if_match=etag)
+    def latest(self, url: str) -> int | None:
+        """Return the newest step."""
+        with self._manager(url) as manager:
+            newest = manager.latest()
+        return None if newest is None else newest.step
 
-    def latest(self, url: str) -> str | None:
-        """Return the step that is named."""
-        with open_store(url) as store:
-            try:
-                return store.read_text(LATEST)
-            except NotFound:
-                return None
+    def steps(self, url: str) -> list[int]:
+        """Return all steps that can be loaded."""
+        with self._manager(url) as manager:
+            return [found.step for found in manager.list()]
 
-    def landed(self, url: str, step: str) -> dict[str, int]:
-        """Return the sizes of a step's files by key."""
-        with open_store(url_of(url, step)) as store:
-            return {str(info.path): info.size for info in store.list_files("", recursive=True)}
+    def names(self, url: str, step: int) -> list[str]:
+        """Return the names of the items of a step."""
+        with self._manager(url) as manager:
+            return [item.name for item in manager.items(step)]
 
-    def differences(self, url: str, step: str, source: Source, keys: list[str], number: int) -> list[str]:
-        """Return the keys of a step that don't hold every byte they must."""
-        with open_store(url_of(url, step)) as store:
-            return sync_differences(store, source, keys, number)
+    def damage(self, url: str, step: int) -> list[str]:
+        """Read every byte of a step and return what is wrong with it."""
+        try:
+            with self._manager(url) as manager:
+                manager.verify(step, deep=True)
+        except RemoteStoreError as error:
+            return [str(error), *getattr(error, "__notes__", ())]
+        return []
+
+    def collect(self, url: str) -> int:
+        """Remove what interrupted saves have left, and return how many objects there were."""
+        with self._manager(url) as manager:
+            return manager.gc(min_age=0).objects
+
+    def _manager(self, url: str) -> CheckpointManager:
+        return CheckpointManager(url, part_size=PART, byte_budget=PART * self._concurrency)
 
 
 class _StoppedError(Exception):

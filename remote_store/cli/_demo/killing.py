@@ -15,14 +15,14 @@ __all__ = ["Killed", "kill_half_way"]
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """How the child ended: its exit status (minus the signal's number), and how many files had landed by then."""
+    """How the child ended: its exit status (minus the signal's number), and how many files it had written by then."""
 
     status: int
     landed: int
 
 
-def kill_half_way(face: str, concurrency: int, source: Source, url: str) -> Killed:
-    """Save in a child process, kill it with SIGKILL when half of the files have landed, and wait for its end.
+def kill_half_way(face: str, concurrency: int, source: Source, url: str, step: int) -> Killed:
+    """Save in a child process, kill it with SIGKILL when half of the files are written, and wait for its end.
 
     Raises RuntimeError with the child's own words if it ends before.
     """
@@ -32,6 +32,7 @@ def kill_half_way(face: str, concurrency: int, source: Source, url: str) -> Kill
         "workspace": str(source.workspace),
         "keys": list(source.sizes),
         "url": url,
+        "step": step,
         "stop_after": max(1, len(source.sizes) // 2),
     }
     # A session of its own: Ctrl-C is for the parent, which kills the child in any case.

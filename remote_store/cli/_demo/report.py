@@ -54,7 +54,7 @@ class Report:
 
     @contextmanager
     def moving(self, what: str, result: StoryResult) -> Iterator[Callback | None]:
-        """Tell of a save or a restore while the block runs; yields what to call after each file."""
+        """Tell of a save or a restore while the block runs; yields what to call after each part."""
         yield None
         self._line(f"{what}: {result.files} files, {_mb(result.bytes)}, done")
 
@@ -63,14 +63,14 @@ class Report:
         assert result.killed is not None
         self._line(
             f"{result.mode}: save step 2: killed with SIGKILL (status {result.killed.status})"
-            f" when {result.killed.landed} of {result.files} files had landed"
+            f" when {result.killed.landed} of {result.files} files were written"
         )
 
-    def looked(self, result: StoryResult, landed: int) -> None:
-        """Tell what the crash has left."""
+    def looked(self, result: StoryResult, left: int) -> None:
+        """Tell what the crash has left: of the step before, of the crashed one, and objects that were removed."""
         self._line(
             f"{result.mode}: LATEST names {result.latest_after_kill}, {len(result.damaged_after_kill)} of its"
-            f" {result.files} files damaged; of step 2 {landed} files are there, {len(result.half_files)} not whole"
+            f" {result.files} files damaged, every byte read; of step 2 {len(result.half_files)} can be loaded, {left} objects collected"
         )
 
     def compared(self, result: StoryResult) -> None:
@@ -97,19 +97,19 @@ class TerminalReport(Report):
 
     @contextmanager
     def moving(self, what: str, result: StoryResult) -> Iterator[Callback | None]:
-        """Show a bar with bytes, rate, files and the time that is left."""
+        """Show a bar with bytes, rate, parts and the time that is left."""
         columns = (
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-            TextColumn("{task.fields[files]} files"), TimeRemainingColumn(),
+            TextColumn("{task.fields[parts]} parts"), TimeRemainingColumn(),
         )  # fmt: skip
         with Progress(*columns, console=self._console, transient=True) as bars:
-            task = bars.add_task(what, total=result.bytes, files=0)
-            files = 0
+            task = bars.add_task(what, total=result.bytes, parts=0)
+            parts = 0
 
-            def landed(done: int, _total: int, _key: str) -> None:
-                nonlocal files
-                files += 1
-                bars.update(task, completed=done, files=files)
+            def landed(done: int, total: int, _part: str) -> None:
+                nonlocal parts
+                parts += 1
+                bars.update(task, completed=done, total=total, parts=parts)
 
             yield landed
         self._line(f"{what}: {result.files} files, {_mb(result.bytes)}, done")

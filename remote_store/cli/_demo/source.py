@@ -70,9 +70,9 @@ class Source:
         """Return what a file of a step must hold: a path to compare with, or the bytes."""
         return f"step {step:>6}\n".encode("ascii") if key == STEP else self.workspace / key
 
-    def ignore(self) -> _AllBut:
-        """Return what `save(ignore=)` takes, so that exactly the files in `sizes` are saved."""
-        return _AllBut(self.workspace, self.sizes)
+    def items(self) -> dict[str, Path]:
+        """Return what is saved: the path of each file by its key."""
+        return {key: self.workspace / key for key in self.sizes}
 
     def _scan(self, folder: Path, prefix: str, skip: frozenset[str]) -> None:
         try:
@@ -139,19 +139,3 @@ def _copy(file: BinaryIO, target: BinaryIO, limit: int) -> int:
     while copied < limit and (piece := file.read(min(COPY_BYTES, limit - copied))):
         copied += target.write(piece)
     return copied
-
-
-class _AllBut:
-    """Ignores whatever is not among the given keys, or above one of them."""
-
-    def __init__(self, workspace: Path, keys: Iterable[str]) -> None:
-        self._wanted: dict[str, set[str]] = {}
-        for key in keys:
-            folder, path = str(workspace), key
-            while path:
-                name, _, path = path.partition("/")
-                self._wanted.setdefault(folder, set()).add(name)
-                folder = os.path.join(folder, name)
-
-    def __call__(self, folder: str, names: list[str]) -> set[str]:
-        return set(names) - self._wanted.get(folder, set())

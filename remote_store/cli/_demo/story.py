@@ -74,9 +74,7 @@ class Story:
             self._save(1)
             self._crash(2)
             self._look(1, 2)
-            remove(self._url, "step-2")
             self._save(3)
-            remove(self._url, "step-1")
             self._restore()
         finally:
             remove(self._store, self._folder)
@@ -86,37 +84,32 @@ class Story:
 
     def _save(self, step: int) -> None:
         self._source.set_step(step)
-        url = url_of(self._url, f"step-{step}")
         with self._report.moving(f"{self._face.name}: save step {step}", self._result) as progress:
             self._result.save_seconds += _timed(
-                lambda: self._face.save(self._source, url, self._result.blocked, progress)
+                lambda: self._face.save(self._source, self._url, step, self._result.blocked, progress)
             )
-        self._face.set_latest(self._url, f"step-{step}")
 
     def _crash(self, step: int) -> None:
         self._source.set_step(step)
-        url = url_of(self._url, f"step-{step}")
-        self._result.killed = kill_half_way(self._face.name, self._concurrency, self._source, url)
+        self._result.killed = kill_half_way(self._face.name, self._concurrency, self._source, self._url, step)
         self._report.killed(self._result)
 
     def _look(self, named: int, crashed: int) -> None:
-        """See what a reader sees after the crash: the step before, whole; of the crashed one, whole files only."""
+        """See what a reader sees after the crash: the step before, whole; of the crashed one nothing."""
         result, face = self._result, self._face
-        result.latest_after_kill = face.latest(self._url)
-        keys = list(self._source.sizes)
-        result.damaged_after_kill = face.differences(self._url, f"step-{named}", self._source, keys, named)
-        landed = list(face.landed(self._url, f"step-{crashed}"))
-        result.half_files = face.differences(self._url, f"step-{crashed}", self._source, landed, crashed)
-        self._report.looked(result, len(landed))
+        newest = face.latest(self._url)
+        result.latest_after_kill = None if newest is None else f"step-{newest}"
+        result.damaged_after_kill = face.damage(self._url, named)
+        result.half_files = face.names(self._url, crashed) if crashed in face.steps(self._url) else []
+        self._report.looked(result, face.collect(self._url))
 
     def _restore(self) -> None:
-        step = self._face.latest(self._url)
+        step = self._face.latest(self._url) or 0
         target = self._home / "restored"
         target.mkdir()
-        url = url_of(self._url, str(step))
-        with self._report.moving(f"{self._face.name}: restore {step}", self._result) as progress:
+        with self._report.moving(f"{self._face.name}: restore step-{step}", self._result) as progress:
             self._result.restore_seconds = _timed(
-                lambda: self._face.restore(url, target, self._result.blocked, progress)
+                lambda: self._face.restore(self._url, step, target, self._result.blocked, progress)
             )
         self._result.differences = local_differences(target, self._source, 3)
         self._report.compared(self._result)

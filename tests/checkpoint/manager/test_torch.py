@@ -110,6 +110,7 @@ def test_a_training_state_goes_on_where_it_was(desk: Desk) -> None:
 
     def steps(model: Any, optimizer: Any, count: int) -> float:
         data = torch.linspace(-1, 1, 64).reshape(8, 8)
+        loss = torch.zeros(())
         for _ in range(count):
             loss = (model(data) - data.sum(1, keepdim=True)).square().mean()
             optimizer.zero_grad()
