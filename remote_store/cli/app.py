@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import sys
 from typing import Annotated
 
 import typer
 
 from .._core.version import __version__
-from . import checkpoint, demo, info
+from . import checkpoint, copying, demo, info, listing, removing, signing, syncing
 
 __all__ = ["app"]
 
@@ -31,13 +34,31 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  # its callback does it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, then exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Log on stderr what is done, and which setting won.")] = False,
 ) -> None:
     """One store for local disks, memory and object stores."""
+    # A name that the terminal's encoding lacks must not end a listing.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if debug:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+        logging.getLogger("remote_store").setLevel(logging.DEBUG)
 
 
+app.command("ls")(listing.ls)
+app.command("cat")(copying.cat)
+app.command("cp")(copying.cp)
+app.command("mv")(copying.mv)
+app.command("rm")(removing.rm)
+app.command("du")(listing.du)
+app.command("head")(listing.head)
+app.command("sync")(syncing.sync)
+app.command("check")(syncing.check)
+app.command("presign")(signing.presign)
 app.command("demo")(demo.demo)
 app.command("info")(info.show_info)
 app.add_typer(checkpoint.app, name="checkpoint")

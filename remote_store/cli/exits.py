@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -9,7 +10,15 @@ from typing import ParamSpec
 
 import typer
 
-from .._core.errors import BackendUnavailable, InvalidConfig, InvalidPath, NotFound, PermissionDenied, RemoteStoreError
+from .._core.errors import (
+    BackendUnavailable,
+    CapabilityNotSupported,
+    InvalidConfig,
+    InvalidPath,
+    NotFound,
+    PermissionDenied,
+    RemoteStoreError,
+)
 
 __all__ = ["AUTH", "FAILED", "INTERRUPTED", "NETWORK", "NOT_FOUND", "OK", "USAGE", "code_of", "reported"]
 
@@ -25,10 +34,11 @@ INTERRUPTED = 130
 P = ParamSpec("P")
 
 _CODES: list[tuple[tuple[type[BaseException], ...], int]] = [
-    ((InvalidConfig, InvalidPath), USAGE),
+    ((InvalidConfig, InvalidPath, CapabilityNotSupported), USAGE),
     ((NotFound, FileNotFoundError, NotADirectoryError), NOT_FOUND),
     ((PermissionDenied, PermissionError), AUTH),
     ((BackendUnavailable, ConnectionError, TimeoutError), NETWORK),
+    ((ValueError,), USAGE),
 ]
 
 
@@ -44,12 +54,17 @@ def reported(command: Callable[P, int]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
+            sys.stdout.flush()
         except KeyboardInterrupt:
             _say("Interrupted.")
             code = INTERRUPTED
         except BaseExceptionGroup as group:
             code = _of_group(group)
-        except (RemoteStoreError, OSError) as error:
+        except BrokenPipeError:
+            # Whoever read our output has gone; what is left of it must not raise again at the interpreter's end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = FAILED
+        except (RemoteStoreError, OSError, ValueError) as error:
             _say("\n".join([f"remote-store: {error}", *getattr(error, "__notes__", ())]))
             code = code_of(error)
         raise typer.Exit(code)
