@@ -375,6 +375,7 @@ def test_listings_go_astray(proxy: FaultProxy, server: StrictS3) -> None:
     proxy.script(Fault("list-empty-page"))
     empty = listed()
     assert "<Key>" not in empty
+    server.objects.clear()  # what comes under the proxy's token is not asked of the server
     assert listed(token(empty)).count("<Key>file</Key>") == 1
 
 

@@ -82,4 +82,7 @@ async def document_of(following: Callable[[], Awaitable[bytes | None]]) -> bytes
                 raise Fault("Unexpected", "a document larger than any of S3's came", may_retry=True, maybe_done=True)
     if scope.cancelled_caught:
         raise Fault("Timeout", "the document came too slowly", may_retry=True, maybe_done=True)
+    if b"<!DOCTYPE" in body or b"\0" in body:
+        # A second of computing, or more, before the parser gives up on entities; S3's documents declare nothing.
+        raise Fault("Unexpected", "a document came that is none of S3's", may_retry=True, maybe_done=True)
     return bytes(body)

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from .dialects import Dialect
 from .fault import Fault, noise
-from .messages import Answer, Request, handed_on
+from .messages import INVENTED_ID, Answer, Request, handed_on
 
-__all__ = ["Delivery", "End", "Exchange", "spoilt"]
+__all__ = ["Delivery", "End", "Exchange", "Memory", "answered", "spoilt"]
 
 HUGE = 256 * 1024 * 1024
 """Bytes of the document of `huge` where no offset is given."""
-XML = [("Content-Type", "application/xml"), ("x-amz-request-id", "FAULT")]
+XML = [("Content-Type", "application/xml"), ("x-amz-request-id", INVENTED_ID)]
 
 
 OWN_TOKEN = "fault-token-"  # noqa: S105
@@ -63,20 +63,29 @@ class Exchange:
     send: Callable[[Request], Answer]
     trap: str
     match: int
+    number: str
     memory: Memory = field(default_factory=dict)
 
     def answer(self) -> Answer:
-        """Have the request carried out; a page under a token of our own is the listing's first once more."""
-        if any(value.startswith(OWN_TOKEN) for value in self.request.query.values()) and "page" in self.memory:
-            return self.memory["page"]
-        return self.send(self.request)
+        """Have the request carried out."""
+        return answered(self.request, self.send, self.memory)
 
     def deliver(self, answer: Answer, text: str) -> Delivery:
-        """Return the delivery of an answer."""
+        """Return the delivery of an answer; one that was invented has a request id of its own, as a service's have."""
+        for name in ("x-amz-request-id", "x-ms-request-id"):
+            if answer.header(name) == INVENTED_ID:
+                answer = answer.with_headers((name, f"{INVENTED_ID}-{self.number}"))
         return Delivery(text, answer.parts(self.request))
 
 
 Maker = Callable[[Exchange], Delivery]
+
+
+def answered(request: Request, send: Callable[[Request], Answer], memory: Memory) -> Answer:
+    """Have a request carried out; under a token of our own comes the listing's first page, which the server gave."""
+    if "page" in memory and any(value.startswith(OWN_TOKEN) for value in request.query.values()):
+        return memory["page"]
+    return send(request)
 
 
 def spoilt(exchange: Exchange) -> Delivery:

@@ -7,7 +7,7 @@ import re
 from typing import Protocol
 from xml.sax.saxutils import escape
 
-from .messages import Answer, Request
+from .messages import INVENTED_ID, Answer, Request
 
 __all__ = ["AZURE", "HTTP", "S3", "Dialect", "dialect_of"]
 
@@ -106,7 +106,7 @@ class _S3(_XML):
             f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{escape(code)}</Code>'
             "<Message>injected</Message><RequestId>FAULT</RequestId></Error>"
         )
-        headers = [("Content-Type", "application/xml"), ("x-amz-request-id", "FAULT")]
+        headers = [("Content-Type", "application/xml"), ("x-amz-request-id", INVENTED_ID)]
         return Answer(status, headers, text.encode())
 
 
@@ -134,7 +134,7 @@ class _Azure(_XML):
     def error(self, status: int, code: str) -> Answer:
         """Return Azure's error document, whose code is a header too."""
         text = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{escape(code)}</Code><Message>injected</Message></Error>'
-        headers = [("Content-Type", "application/xml"), ("x-ms-error-code", code), ("x-ms-request-id", "FAULT")]
+        headers = [("Content-Type", "application/xml"), ("x-ms-error-code", code), ("x-ms-request-id", INVENTED_ID)]
         return Answer(status, headers, text.encode())
 
 

@@ -10,12 +10,14 @@ from http import HTTPStatus
 from typing import BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
-__all__ = ["Answer", "Headers", "Request", "forwarded", "handed_on", "read_body", "read_head"]
+__all__ = ["INVENTED_ID", "Answer", "Headers", "Request", "forwarded", "handed_on", "read_body", "read_head"]
 
 Headers = list[tuple[str, str]]
 
 UPSTREAM_SECONDS = 120.0
 """A server that does not answer in this time fails the test in its own name."""
+INVENTED_ID = "FAULT"
+"""How the request id begins of an answer that no server gave."""
 PIECE = 64 * 1024
 _OF_THE_CONNECTION = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "expect", "content-length", "te", "trailer"}

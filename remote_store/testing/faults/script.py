@@ -36,6 +36,8 @@ class Strike:
     fault: Fault | None
     match: int
     record: Record
+    script: int = 0
+    """The number of the script, from 1 on."""
 
 
 class Script:
@@ -54,6 +56,7 @@ class Script:
         self._open = 0
         self._peak = 0
         self._held = threading.Event()
+        self._number = 0
 
     def load(self, faults: Sequence[Fault]) -> None:
         """Begin another script: log and counts begin anew, what the old one held back is let go."""
@@ -62,6 +65,7 @@ class Script:
             self._held = threading.Event()
             self._faults, self._matches = list(faults), [0] * len(faults)
             self._log = []
+            self._number += 1
             for counter in (self._requests, self._struck, self._traps):
                 counter.clear()
             self._opened, self._peak = 0, self._open
@@ -98,7 +102,7 @@ class Script:
                 self._struck[record.kind] += 1
             if chosen is not None or verb != CONNECT:
                 self._log.append(record)
-        return Strike(None, 0, record) if chosen is None else Strike(*chosen, record)
+        return Strike(None, 0, record) if chosen is None else Strike(*chosen, record, self._number)
 
     # Counts
 

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
-from .answers import Delivery, End, Exchange, Memory, spoilt
+from .answers import Delivery, End, Exchange, Memory, answered, spoilt
 from .dialects import Dialect
 from .fault import Fault
 from .messages import Answer, Request, forwarded, read_body, read_head
@@ -192,10 +192,19 @@ class Server:
         assert self._dialect is not None
         try:
             if strike.fault is None:
-                answer = self._forward(request)
+                answer = answered(request, self._forward, self._memory)
                 return Delivery(f"passed on, status {answer.status}", answer.parts(request))
             return spoilt(
-                Exchange(request, strike.fault, self._dialect, self._forward, self.trap, strike.match, self._memory)
+                Exchange(
+                    request,
+                    strike.fault,
+                    self._dialect,
+                    self._forward,
+                    self.trap,
+                    strike.match,
+                    f"{strike.script}-{strike.match}",
+                    self._memory,
+                )
             )
         except (OSError, HTTPException) as error:
             return Delivery(f"the server failed: {type(error).__name__}", end=End.RESET)

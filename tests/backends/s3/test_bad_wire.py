@@ -221,3 +221,26 @@ async def test_a_whole_file_has_no_wrong_range(backend: AsyncS3Backend, proxy: F
     proxy.script(Fault("not-satisfiable", verb="GetObject", count=0))
     with pytest.raises(UnexpectedResponse):
         await backend.read_bytes("file")
+
+
+@pytest.mark.parametrize("kind", ["empty", "html"])
+async def test_a_page_is_no_word_that_something_was_deleted(
+    backend: AsyncS3Backend, strict: StrictS3, proxy: FaultProxy, kind: str
+) -> None:
+    """RELIABILITY 17, 18: any 200 was taken for a delete that was done."""
+    strict.put("folder/a", b"a")
+    proxy.script(Fault(kind, verb="DeleteObject,DeleteObjects", count=0))
+    for call in (lambda: backend.delete("file"), lambda: backend.delete_folder("folder", recursive=True)):
+        with pytest.raises(OutcomeUnknown):
+            await call()
+    proxy.script(Fault(kind, verb="DeleteObject,DeleteObjects"))
+    await backend.delete("file")
+    await backend.delete_folder("folder", recursive=True)
+    assert strict.objects == {}
+
+
+async def test_a_document_of_entities_is_not_parsed(backend: AsyncS3Backend, proxy: FaultProxy) -> None:
+    """RELIABILITY 18: the parser gave up on a billion laughs after a second of computing on the loop."""
+    proxy.script(Fault("entities", verb="ListObjectsV2", count=0))
+    with pytest.raises(UnexpectedResponse, match="none of S3's"):
+        [entry async for entry in backend.list_files("")]

@@ -13,7 +13,7 @@ from ..errors import unexpected
 from ..metadata import WRITE_ID, from_headers
 from ..precondition import plain_etag
 
-__all__ = ["Head", "Page", "Put", "Upload", "date_of", "etag_of", "head_of", "put_of"]
+__all__ = ["Head", "Page", "Put", "Upload", "check_done", "date_of", "etag_of", "head_of", "put_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +102,13 @@ def date_of(reply: Mapping[str, Any]) -> datetime | None:
 def version_of(reply: Mapping[str, Any]) -> str | None:
     version = reply.get("VersionId")
     return str(version) if version and version != "null" else None
+
+
+def check_done(reply: Mapping[str, Any], verb: str, *, document: bool = False) -> None:
+    """Raise a fault unless the service said that it is done: any 200 is believed of nobody (RELIABILITY 17, 18)."""
+    meta = reply["ResponseMetadata"]
+    headers = meta.get("HTTPHeaders", {})
+    if meta["HTTPStatusCode"] == 204 and not document:
+        return
+    if "x-amz-request-id" not in headers or (document and headers.get("content-length") == "0"):
+        raise unexpected("the answer is none of the service's", verb, maybe_done=True)

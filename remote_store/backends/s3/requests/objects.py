@@ -12,7 +12,7 @@ from ..bodies import body_of
 from ..checksums import Sum, to_header
 from ..errors import REFUSED, unexpected
 from ..precondition import quoted, write_condition
-from .answers import Head, Put, date_of, head_of, put_of
+from .answers import Head, Put, check_done, date_of, head_of, put_of
 from .download import Download
 from .edge import Edge, faults_of
 
@@ -110,7 +110,7 @@ class ObjectRequests(Edge):
         client = await self._client()
         options = {"IfMatch": quoted(if_match)} if if_match else {}
         async with self._edge("DeleteObject"):
-            await client.delete_object(Bucket=self.bucket, Key=key, **options)
+            check_done(await client.delete_object(Bucket=self.bucket, Key=key, **options), "DeleteObject")
 
     async def delete_many(self, keys: Sequence[str]) -> list[tuple[str, str, str]]:
         """Delete up to 1,000 objects; return (key, code, message) of those that were not."""
@@ -119,6 +119,7 @@ class ObjectRequests(Edge):
             reply = await client.delete_objects(
                 Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
             )
+            check_done(reply, "DeleteObjects", document=True)
             return [
                 (entry.get("Key", ""), entry.get("Code", ""), entry.get("Message", ""))
                 for entry in reply.get("Errors", ())

@@ -12,7 +12,7 @@ from ..bodies import body_of
 from ..checksums import Sum, to_header
 from ..errors import unexpected
 from ..precondition import quoted, write_condition
-from .answers import Put, Upload, date_of, etag_of, put_of
+from .answers import Put, Upload, check_done, date_of, etag_of, put_of
 from .edge import Edge
 
 __all__ = ["UploadRequests"]
@@ -103,7 +103,8 @@ class UploadRequests(Edge):
         """Give a multipart upload up; its parts are deleted."""
         client = await self._client()
         async with self._edge("AbortMultipartUpload"):
-            await client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
+            reply = await client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
+            check_done(reply, "AbortMultipartUpload")
 
     async def has_parts(self, key: str, upload_id: str) -> bool:
         """Return whether the upload still exists, which means that it is not completed."""
