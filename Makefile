@@ -10,7 +10,7 @@ AZURITE := $(VENV)/azurite/.installed-$(AZURITE_VERSION)
 # Hand-written modules among the generated ones.
 PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py remote_store/*/_sync/trees.py)
 
-.PHONY: help venv azurite demo demo-azure demo-s3 demo-sftp test check fix lint types layers twins unit sshd docs bench soak clean
+.PHONY: help venv azurite demo demo-azure demo-s3 demo-sftp test check fix lint types layers twins unit sshd docs bench soak faults clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -94,6 +94,10 @@ bench: venv ## our figures beside os, anyio, aiofiles, fsspec and obstore, and o
 
 soak: venv ## the long runs and full counts
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST_ARGS)
+
+faults: venv ## every fault of the wire x operation x face on S3, and cancels at each await; a second run goes on
+	$(BIN)/python -m tests.faults.matrix $(FAULTS_ARGS)
+	$(BIN)/python -m pytest -m matrix --timeout 3600 $(PYTEST_ARGS)
 
 clean: ## everything that was made
 	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
