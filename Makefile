@@ -10,7 +10,7 @@ AZURITE := $(VENV)/azurite/.installed-$(AZURITE_VERSION)
 # Hand-written modules among the generated ones.
 PAIRS = $(wildcard remote_store/*/_sync/pairs.py remote_store/*/_sync/content.py remote_store/*/_sync/streams.py remote_store/*/_sync/trees.py)
 
-.PHONY: help venv azurite demo demo-azure demo-s3 demo-sftp test check fix lint types layers twins unit sshd docs bench soak faults clean
+.PHONY: help venv azurite demo demo-azure demo-s3 demo-torch demo-sftp test check fix lint types layers twins unit sshd docs bench soak faults clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -47,6 +47,9 @@ $(AZURITE): | $(STAMP)
 	  npm install --silent --no-audit --no-fund --prefix $(VENV)/azurite azurite@$(AZURITE_VERSION) && touch $@; \
 	elif [ "$$CI" = true ]; then echo "npm is missing: install Node.js 20 or later" >&2; exit 1; \
 	else echo "npm is missing: the tests of Azure will be skipped" >&2; fi
+
+demo-torch: venv ## train with torch on two ranks, kill it, resume it to the same weights; on a SeaweedFS of its own
+	$(BIN)/python tools/demo_torch.py $(DEMO_TORCH_ARGS)
 
 test: check unit ## all that must be green: static checks, the site, the tests
 	@:
@@ -91,6 +94,7 @@ bench: venv ## our figures beside os, anyio, aiofiles, fsspec and obstore, and o
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.s3 $(BENCH_S3_ARGS)
+	$(BIN)/python -m benchmarks.dcp $(BENCH_DCP_ARGS)
 
 soak: venv ## the long runs and full counts
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST_ARGS)
