@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import anyio
 
+from .._contract.threads import in_thread
 from .portal import CANCEL_SECONDS, LoopThread, Portal
 from .running import poster
 
@@ -44,7 +45,8 @@ class AsyncioHost:
         """Run `finish` wherever calls were run, and end the thread if there is one. It can be used again."""
         if not on_trio():
             await finish()
-        await anyio.to_thread.run_sync(lambda: self._portal.close(finish, CLOSE_SECONDS, for_good=False))
+        if self._portal.started:
+            await in_thread(lambda: self._portal.close(finish, CLOSE_SECONDS, for_good=False))
 
 
 async def _across(thread: LoopThread, function: Callable[..., Awaitable[T]], args: tuple[object, ...]) -> T:

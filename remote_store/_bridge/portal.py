@@ -49,6 +49,11 @@ class Portal:
         """Whether it was closed for good."""
         return self._closed
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a loop thread now."""
+        return self._thread is not None
+
     def loop_thread(self) -> LoopThread:
         """Return the running loop thread, started if need be. Raises BackendClosed once closed for good."""
         return self._thread or self._started()

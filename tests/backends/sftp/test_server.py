@@ -456,6 +456,15 @@ def test_a_server_without_extensions_is_served_and_says_so(tmp_path: Path) -> No
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a2"]
 
 
+def test_a_server_that_gives_one_channel_alone_is_enough() -> None:
+    """Issue 9: a limit on channels; long transfers then share the one there is."""
+    with openssh("MaxSessions 1") as server, SFTPBackend(**server.options(server.root)) as backend:
+        content = os.urandom(3 * MIB)
+        backend.write("a", content)
+        assert backend.read_bytes("a") == content
+        assert sent(backend)["LIMITS"] == 1
+
+
 def test_passwords_let_in_and_wrong_ones_don_t(losing: AsyncsshServer) -> None:
     """Issue 9: a wrong password, no such user; neither text has the password."""
     with SFTPBackend(**losing.options()) as backend:
