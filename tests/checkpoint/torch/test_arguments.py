@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import queue
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from torch.distributed.checkpoint.planner import SavePlan
 from remote_store import open_store
 from remote_store.checkpoint import FileSystem, FsspecReader, FsspecWriter, SerializationFormat
 from tests.checkpoint.torch.places import Place
-from tests.checkpoint.torch.states import save
+from tests.checkpoint.torch.states import differences, load, save
 
 TORCH_SAVE, SAFETENSORS = SerializationFormat.TORCH_SAVE, SerializationFormat.SAFETENSORS
 
@@ -237,3 +238,23 @@ def test_small_tensors_may_be_stored_without_an_archive(here: Place) -> None:
         target = {name: torch.zeros(16) for name in state}
         dcp.load(target, storage_reader=reader, no_dist=True)
         assert all(torch.equal(state[name], target[name]) for name in state)
+
+
+class OwnNames(FsspecWriter):
+    """Names its files itself, as NeMo's and torch's writers for Hugging Face do."""
+
+    def write_data(self, plan: SavePlan, planner: Any) -> Any:
+        files: queue.Queue[Any] = queue.Queue()
+        for item in plan.items:
+            name = f"model-{item.index.fqn}.bin"
+            files.put((self.fs.concat_path(self.path, name), name, [item]))
+        return super()._write_data(planner, files)
+
+
+def test_a_subclass_may_name_its_files(place: Place) -> None:
+    """A2, G3: `_write_data` uses the names as given, in place of what is there; nobody deletes them."""
+    for seed in (1, 2):
+        state = {"a": torch.full((30,), float(seed)), "b": torch.full((4,), float(seed))}
+        dcp.save(state, storage_writer=OwnNames(place.path, thread_count=2, **place.options), no_dist=True)
+        assert place.names() == [".metadata", "model-a.bin", "model-b.bin"]
+        assert differences(state, load(state, place)) == []
