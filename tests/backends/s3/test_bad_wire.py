@@ -13,6 +13,7 @@ from remote_store._core.retry import RetryPolicy
 from remote_store.backends.s3.backend import AsyncS3Backend
 from remote_store.backends.s3.sync import S3Backend
 from remote_store.testing.faults import Fault, FaultProxy
+from tests.servers.fixtures import Bucket
 from tests.servers.strict import Reply, StrictS3, strict_s3
 
 pytestmark = pytest.mark.anyio
@@ -244,3 +245,12 @@ async def test_a_document_of_entities_is_not_parsed(backend: AsyncS3Backend, pro
     proxy.script(Fault("entities", verb="ListObjectsV2", count=0))
     with pytest.raises(UnexpectedResponse, match="none of S3's"):
         [entry async for entry in backend.list_files("")]
+
+
+async def test_a_server_may_spell_its_request_ids_otherwise(moto_bucket: Bucket) -> None:
+    """moto says x-amzn-requestid: its bulk delete is believed all the same."""
+    async with AsyncS3Backend(**moto_bucket.options) as backend:
+        for name in "ab":
+            await backend.write(f"folder/{name}", b"x", overwrite=True)
+        await backend.delete_folder("folder", recursive=True)
+        assert moto_bucket.keys() == []

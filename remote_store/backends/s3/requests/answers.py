@@ -107,8 +107,7 @@ def version_of(reply: Mapping[str, Any]) -> str | None:
 def check_done(reply: Mapping[str, Any], verb: str, *, document: bool = False) -> None:
     """Raise a fault unless the service said that it is done: any 200 is believed of nobody (RELIABILITY 17, 18)."""
     meta = reply["ResponseMetadata"]
-    headers = meta.get("HTTPHeaders", {})
     if meta["HTTPStatusCode"] == 204 and not document:
         return
-    if "x-amz-request-id" not in headers or (document and headers.get("content-length") == "0"):
+    if not meta.get("RequestId") or (document and meta.get("HTTPHeaders", {}).get("content-length") == "0"):
         raise unexpected("the answer is none of the service's", verb, maybe_done=True)
