@@ -22,6 +22,8 @@ GAP_SHARE = 0.05
 WHOLE_SHARE = 0.95
 """A part of which so much is wanted is fetched as a whole, by one request."""
 CONCURRENCY = 16
+TOGETHER = 1 << 20
+"""Bytes of small pieces that are read by one call and copied to their places: a call costs as much as this copy."""
 ONE_RANGE = 8 << 20
 """Bytes of a range at most: what backends fetch by one request."""
 
@@ -121,14 +123,17 @@ class RangeLoader:
             raise _wrong_size(part, count)
 
     async def _by_ranges(self, part: Wanted, pieces: Sequence[memoryview]) -> int:
-        """Fill buffers from a place where a range costs nothing: its bytes arrive where they belong."""
+        """Fill buffers from a place where a range costs nothing but a hop: large ones directly, small ones together."""
         at = 0
-        for piece in pieces:
-            if piece:
-                count = await self._objects.read_into(part.key, piece, at)
-                at += count
-                if count < len(piece):
-                    return at
+        for run in _runs(pieces):
+            size = sum(map(len, run))
+            view = run[0] if len(run) == 1 else memoryview(bytearray(size))
+            count = await self._objects.read_into(part.key, view, at)
+            at += count
+            if count < size:
+                return at
+            if len(run) > 1:
+                _scatter(view, run)
         return at + await self._objects.read_into(part.key, memoryview(bytearray(1)), at)
 
     # Ranges of whole blocks
@@ -211,6 +216,29 @@ def _tiled(part: Wanted) -> list[memoryview]:
     if at < part.size:
         tiles.append(memoryview(bytearray(part.size - at)))
     return tiles
+
+
+def _runs(pieces: Sequence[memoryview]) -> list[list[memoryview]]:
+    """Group buffers that follow one another: a large one alone, small ones up to `TOGETHER` bytes."""
+    runs: list[list[memoryview]] = []
+    room = 0
+    for piece in pieces:
+        if not piece:
+            continue
+        if len(piece) <= room:
+            runs[-1].append(piece)
+            room -= len(piece)
+        else:
+            runs.append([piece])
+            room = max(TOGETHER - len(piece), 0)
+    return runs
+
+
+def _scatter(view: memoryview, run: Sequence[memoryview]) -> None:
+    at = 0
+    for piece in run:
+        piece[:] = view[at : at + len(piece)]
+        at += len(piece)
 
 
 def _rounded(piece: Piece, part: Wanted) -> tuple[int, int]:

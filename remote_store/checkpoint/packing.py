@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .digests import Buffer, Digest
+from .digests import Digest
 
 __all__ = ["Draft", "Packer", "Sealed", "block_for"]
 
@@ -34,19 +34,30 @@ class Sealed:
     """A part as one buffer, with its checksum and those of its blocks."""
 
     number: int
-    data: Buffer
+    data: memoryview
     checksum: int
     block: int
     sums: tuple[int, ...]
 
     @classmethod
-    def of(cls, draft: Draft, digest: Digest, most: int) -> Sealed:
-        """Join a draft's buffers if there are several, and compute its checksums: work for a worker thread."""
-        data: Buffer = draft.pieces[0] if len(draft.pieces) == 1 else b"".join(draft.pieces)
+    def of(cls, draft: Draft, digest: Digest, most: int, joined: bytearray | None = None) -> Sealed:
+        """Join a draft's buffers if there are several, and compute its checksums: work for a worker thread.
+
+        They are joined in the memory `joined`, if that is given: fresh memory costs more than the copy.
+        """
+        view = draft.pieces[0] if len(draft.pieces) == 1 else _joined(draft, joined)
         draft.pieces = []
         block = block_for(draft.number, most)
-        view = memoryview(data)
-        return cls(draft.number, data, digest.of(view), block, tuple(digest.blocks([view], block)))
+        return cls(draft.number, view, digest.of(view), block, tuple(digest.blocks([view], block)))
+
+
+def _joined(draft: Draft, memory: bytearray | None) -> memoryview:
+    view = memoryview(memory if memory is not None else bytearray(draft.size))[: draft.size]
+    at = 0
+    for piece in draft.pieces:
+        view[at : at + len(piece)] = piece
+        at += len(piece)
+    return view
 
 
 class Packer:

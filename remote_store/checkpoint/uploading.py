@@ -43,6 +43,8 @@ class PartUploader:
         self._block_size = block_size
         self._budget = budget
         self._there = there or {}
+        self._joins: list[bytearray] = []
+        """Memory in which parts were joined, no more than there were parts on the way at a time."""
 
     async def send(self, drafts: AsyncIterator[Draft], part_size: int, sent: Sent) -> None:
         """Send all parts; the first failure stops the rest and is raised, with a note for each other one.
@@ -86,11 +88,18 @@ class PartUploader:
 
     async def _send(self, draft: Draft) -> tuple[Sealed, str]:
         size = draft.size
-        sealed = await in_thread(Sealed.of, draft, self._digest, self._block_size)
+        memory = None
+        if len(draft.pieces) > 1:
+            fitting = (at for at, old in enumerate(self._joins) if len(old) >= size)
+            at = next(fitting, None)
+            memory = bytearray(size) if at is None else self._joins.pop(at)
+        sealed = await in_thread(Sealed.of, draft, self._digest, self._block_size, memory)
         checksum = self._digest.hex(sealed.checksum)
         name, key = self._key_of(sealed.number, checksum)
         if self._there.get(name) != size:
             await self._put(key, sealed, checksum, size)
+        if memory is not None:
+            self._joins.append(memory)  # not after a failure: somebody may still read it
         return sealed, name
 
     async def _put(self, key: str, sealed: Sealed, checksum: str, size: int) -> None:

@@ -62,13 +62,15 @@ async def taken_up(manager: AsyncCheckpointManager) -> None:
     await manager.save(NEW, step=2, save_id="00000000000000aa")
 
 
-async def two_writers(manager: AsyncCheckpointManager) -> None:
+async def two_writers(manager: AsyncCheckpointManager, seconds: float) -> None:
     items = list(NEW.items())
     async with anyio.create_task_group() as group:
         for writer in (0, 1):
             own = dict(items[writer::2])
             group.start_soon(
-                partial(manager.save, own, step=2, writer=writer, writers=2, save_id="00000000000000bb", timeout=0.3)
+                partial(
+                    manager.save, own, step=2, writer=writer, writers=2, save_id="00000000000000bb", timeout=seconds
+                )
             )
 
 
@@ -127,7 +129,7 @@ async def test_one_of_several_writers_interrupted_keeps_all_from_committing(mode
             backend.arm(at, mode)
             with anyio.CancelScope() as backend.scope:
                 try:
-                    await two_writers(manager)
+                    await two_writers(manager, 0.3)
                 except* RemoteStoreError:
                     pass
             struck = backend.struck
@@ -135,7 +137,7 @@ async def test_one_of_several_writers_interrupted_keeps_all_from_committing(mode
             newest = await AsyncCheckpointManager(AsyncStore(backend), "run").latest()
             assert newest is not None
             assert await manager.load(newest) == (OLD if newest.step == 1 else NEW)
-            await two_writers(manager)
+            await two_writers(manager, 60)
             assert await manager.load(step=2) == NEW
         if not struck:
             break
