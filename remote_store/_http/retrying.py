@@ -185,7 +185,8 @@ class Retrier:
         return await self._in_time(lambda: renew(fault), time, number)
 
     async def _in_time(self, attempt: Callable[[], Awaitable[T]], time: Until | Pace, number: int) -> T:
-        time.begin()
+        if number > 1:  # the first attempt of a chunk goes on with the time of those before
+            time.begin()
         _end.set(time.end)
         if time.end == inf:
             return await attempt()

@@ -98,6 +98,22 @@ def test_without_a_timeout_slowness_is_bounded_and_tried_again() -> None:
     on_a_clock(transfer)
 
 
+def test_a_stream_that_trickles_ends_without_a_timeout_too() -> None:
+    """RELIABILITY 7: each chunk is a run of its own, and none of them begins the time anew."""
+
+    async def stream() -> None:
+        retries = retrier()
+        pace = retries.pace()
+        begun = trio.current_time()
+        with pytest.raises(Fault, match="bytes a second"):
+            while True:
+                await retries.run(lambda: trio.sleep(1), pace=pace)
+                pace.earn(1)
+        assert trio.current_time() - begun == GRACE_SECONDS + 1
+
+    on_a_clock(stream)
+
+
 def test_progress_gives_a_transfer_its_attempts_anew() -> None:
     """RELIABILITY 6: a MiB at least, so that requests stay few for each byte."""
 
