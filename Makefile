@@ -95,6 +95,7 @@ bench: venv ## our figures beside os, anyio, aiofiles, fsspec and obstore, and o
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.s3 $(BENCH_S3_ARGS)
 	$(BIN)/python -m benchmarks.dcp $(BENCH_DCP_ARGS)
+	$(BIN)/python -m benchmarks.trees $(BENCH_TREES_ARGS)
 
 soak: venv ## the long runs and full counts
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(PYTEST_ARGS)
