@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 from tests.faults.matrix.cells import Verdict
 from tests.faults.matrix.running import run
@@ -74,7 +75,7 @@ def _run(given: argparse.Namespace, mode: str) -> None:
         run(place, mode, cells, note)
 
 
-def _results(file: Path) -> dict[str, dict[str, object]]:
+def _results(file: Path) -> dict[str, dict[str, Any]]:
     if not file.exists():
         return {}
     return {entry["cell"]: entry for entry in map(json.loads, file.read_text().splitlines())}
@@ -89,7 +90,7 @@ def _told(file: Path) -> int:
         row["cells"] += 1
         row["right" if entry["ended"] == "right" else "refused cleanly"] += 1
         broken += bool(entry["faults"])
-        row.update(entry["faults"])
+        row.update(list(entry["faults"]))
     columns = ("cells", "right", "refused cleanly", *COLUMNS)
     lines = [("mode", *columns), *((mode, *(str(counts[mode][each]) for each in columns)) for mode in counts)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
