@@ -6,7 +6,6 @@ import logging
 import pickle
 import ssl
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -365,13 +364,10 @@ def test_a_server_that_does_not_answer(client: Client) -> None:
 
 
 def test_the_whole_operation_has_a_deadline(client: Client) -> None:
-    """RELIABILITY: the policy's timeout ends it, whatever the attempts."""
+    """RELIABILITY: the policy's timeout ends it, whatever the attempts and the timeout of one wait."""
     client.web.silent.clear()
-    begun = time.monotonic()
     with pytest.raises(TimeoutExceeded):
-        client.do("read_bytes", "k", timeout=30.0, retry=RetryPolicy(max_attempts=100, timeout=0.2))
-    client.web.silent.set()
-    assert time.monotonic() - begun < 15
+        client.do("read_bytes", "k", timeout=1000.0, retry=RetryPolicy(max_attempts=100, timeout=0.2))
 
 
 @pytest.mark.parametrize(
