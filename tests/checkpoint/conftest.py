@@ -15,7 +15,8 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     root = tmp_path / "home"
     root.mkdir()
     sftp = request.getfixturevalue("shelf").options if request.param == "store-sftp" else None
-    made = Home(request.param, root, sftp)
+    azure = request.getfixturevalue("container").options if request.param == "store-azure" else None
+    made = Home(request.param, root, sftp, azure)
     yield made
     made.close()
 

@@ -12,13 +12,15 @@ from remote_store.backends import SFTPBackend
 
 __all__ = ["KINDS", "Home", "local_files"]
 
-KINDS = ["path", "file-url", "memory-url", "store-local", "store-memory", "async-store", "store-sftp"]
+KINDS = ["path", "file-url", "memory-url", "store-local", "store-memory", "async-store", "store-sftp", "store-azure"]
 
 
 class Home:
     """A place for checkpoints, with a back door that doesn't use them."""
 
-    def __init__(self, kind: str, root: Path, sftp: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, kind: str, root: Path, sftp: dict[str, Any] | None = None, azure: dict[str, Any] | None = None
+    ) -> None:
         self.kind = kind
         self.root = root
         self.options: dict[str, Any] = {}
@@ -32,6 +34,9 @@ class Home:
             self.options = {"store": self._door} if kind == "store-local" else {}
         elif sftp is not None:
             self._door = Store(SFTPBackend(**sftp))
+            self.options = {"store": self._door}
+        elif azure is not None:
+            self._door = Store(AzureBackend(**azure, block_size=256 * 1024, max_concurrency=4))
             self.options = {"store": self._door}
         else:
             self._door = open_store(f"memory://{uuid.uuid4().hex}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.servers.ports import free_ports
@@ -82,8 +84,17 @@ def _start(folder: Path, extra: Sequence[str], scheme: str) -> tuple[subprocess.
         ]
         command += ["--silent", "--skipApiVersionCheck", "--disableTelemetry", *extra]
         try:
-            return started(command, folder, f"{scheme}://127.0.0.1:{port}/{ACCOUNT}?comp=list"), port
+            return started(command, folder, partial(_listens, port)), port
         except NotStarted:
             if attempt == STARTS - 1:
                 raise
     raise AssertionError("unreachable")
+
+
+def _listens(port: int) -> bool:
+    """Return whether somebody takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True

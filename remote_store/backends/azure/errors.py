@@ -196,6 +196,9 @@ def unexpected(text: str, verb: str, *, maybe_done: bool = False) -> Fault:
 
 # From an exception to a fault
 
+MAX_CAUSES = 8
+"""Exceptions below one another that are looked at; a chain may be a circle."""
+
 
 def fault_of(error: Exception, verb: str) -> Fault:
     """Return the fault that an exception of azure-core, or of the HTTP library below it, stands for."""
@@ -204,8 +207,9 @@ def fault_of(error: Exception, verb: str) -> Fault:
     if isinstance(error, core.ClientAuthenticationError):
         return Fault("NoCredentials", _text(error), verb=verb)
     inner = _innermost(error)
-    if isinstance(inner, ssl.SSLError) or _about_tls(inner):
-        return Fault("TLS", _text(inner), verb=verb, may_retry=not _about_certificates(inner))
+    tls = _tls_error(inner)
+    if tls is not None:
+        return Fault("TLS", _text(tls), verb=verb, may_retry=not _about_certificates(tls))
     if isinstance(error, core.ServiceRequestTimeoutError) or _named(inner, "ConnectTimeout"):
         return Fault("Timeout", "no connection in time", verb=verb, may_retry=True)
     if (
@@ -240,10 +244,16 @@ def _silent(error: BaseException) -> bool:
     return _named(error, "RemoteProtocolError") and "without sending a response" in str(error)
 
 
-def _about_tls(error: BaseException) -> bool:
+def _tls_error(error: BaseException) -> BaseException | None:
+    """Return what went wrong in TLS; httpx on trio tells nothing of it, but that it came from there."""
     if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)):
-        return True
-    return _of_httpx(error) and ("[SSL" in str(error) or "certificate" in str(error).lower())
+        return error
+    cause: BaseException | None = error
+    for _ in range(MAX_CAUSES):
+        if cause is None or isinstance(cause, ssl.SSLError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _about_certificates(error: BaseException) -> bool:
