@@ -8,7 +8,7 @@ from typing import Any
 
 from remote_store import Store, open_store
 from remote_store.aio import AsyncStore
-from remote_store.backends import SFTPBackend
+from remote_store.backends import AzureBackend, SFTPBackend
 
 __all__ = ["KINDS", "Home", "local_files"]
 

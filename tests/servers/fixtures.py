@@ -178,8 +178,9 @@ class Container:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a backend for this container is made with."""
-        return {"container": self.name, "account_url": self.server.url, "account_key": self.server.key}
+        """What a backend for this container is made with; it need not ask for the account's kind."""
+        named = {"container": self.name, "account_url": self.server.url, "account_key": self.server.key}
+        return {**named, "hns": False}
 
     def peek(self, key: str) -> bytes | None:
         """Return what is stored, None where nothing is."""

@@ -40,6 +40,7 @@ def options(container: Container, proxy: FaultProxy, monkeypatch: pytest.MonkeyP
         "container": container.name,
         "account_url": f"{proxy.endpoint}/{container.server.account}",
         "account_key": container.server.key,
+        "hns": False,
         "retry": AT_ONCE,
         "block_size": 64 * KIB,
         "single_put_max": 128 * KIB,
