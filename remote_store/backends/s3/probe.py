@@ -91,16 +91,28 @@ class Probe:
         return False
 
     async def _ask_delete(self, key: str) -> bool:
-        """Ask with a folder, which is no object: some servers say of that too that it has been deleted."""
+        """Ask with a folder, which is no object: some servers say of that too that it has been deleted.
+
+        Its child, which is one, must then go by the same condition: some servers take ``*`` for an etag.
+        """
         child = join(key, "x")
         await self._retrier.run(lambda: self._wire.put(child, (), 0))
+        left = True
+        try:
+            if not await self._delete_refused(key):
+                return False
+            left = await self._delete_refused(child)
+            return not left
+        finally:
+            if left:
+                with anyio.move_on_after(CLEAN_SECONDS, shield=True):
+                    await self._clean(child)
+
+    async def _delete_refused(self, key: str) -> bool:
         try:
             await self._retrier.run(lambda: self._wire.delete(key, if_match="*"))
         except Fault as fault:
             return _refused(fault)
-        finally:
-            with anyio.move_on_after(CLEAN_SECONDS, shield=True):
-                await self._clean(child)
         return False
 
     async def _clean(self, key: str) -> None:

@@ -311,3 +311,14 @@ async def test_a_thousand_reads_share_the_pool(bucket: Bucket) -> None:
             for _ in range(1000):
                 group.start_soon(one)
     assert most <= before + 64 + 20
+
+
+async def test_a_server_that_takes_the_star_for_an_etag_deletes_too(moto_bucket: Bucket) -> None:
+    """DECISIONS 28: moto refuses ``If-Match: *`` for what is there; the file is deleted all the same, a missing one told."""
+    moto_bucket.poke("folder/file", b"x")
+    async with AsyncS3Backend(**moto_bucket.options) as backend:
+        await backend.delete("folder/file")
+        assert moto_bucket.keys() == []
+        with pytest.raises(NotFound):
+            await backend.delete("folder/file")
+    assert moto_bucket.keys() == []
