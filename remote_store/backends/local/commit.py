@@ -22,6 +22,7 @@ from random import getrandbits
 from ..._contract._sync.content import Buffer
 from ..._core.condition import IF_ABSENT, Condition, IfMatch
 from ..._core.errors import AlreadyExists, InvalidPath, OutcomeUnknown, PreconditionFailed
+from .ahead import Ahead
 from .guard import HAS_DIR_FD
 from .places import READABLE_FOLDER, Folder, Root
 from .state import etag_of
@@ -61,14 +62,15 @@ class Staged:
     `abort` may come at any time, also after a failed `begin` or `commit`, and any number of times.
     """
 
-    __slots__ = ("_backend", "_condition", "_folder", "_fsync", "_has_looked", "_like", "_name", "_old", "_root", "_temporary",
-                 "fd", "key")  # fmt: skip
+    __slots__ = ("_ahead", "_backend", "_condition", "_folder", "_fsync", "_has_looked", "_like", "_name", "_old", "_root",
+                 "_temporary", "fd", "key")  # fmt: skip
 
     def __init__(self, root: Root, key: str, condition: Condition, fsync: bool, backend: str) -> None:
         self._root = root
         self.key: str = key
         self._condition = condition
         self._fsync = fsync
+        self._ahead = Ahead() if fsync else None
         self._backend = backend
         self._folder: Folder | None = None
         self._name = ""
@@ -169,6 +171,8 @@ class Staged:
             left -= os.write(self.fd, piece)
             while left:
                 left -= os.write(self.fd, memoryview(piece)[-left:])
+        if self._ahead is not None:
+            self._ahead.wrote(self.fd, size)
         return size
 
     def commit(self) -> os.stat_result:

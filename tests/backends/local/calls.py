@@ -45,7 +45,7 @@ class Calls:
     """Counts the calls while it is on, and lets `step(name, number)` act before each; it may raise OSError.
 
     It stands in for the functions of `os` that our code looks up by name, for flock, and for the two system calls
-    made by ctypes, which report an error by their result.
+    made by ctypes, which report an error by their result. The hint sync_file_range(2) is none of them: it can't fail.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
