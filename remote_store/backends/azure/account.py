@@ -45,6 +45,11 @@ class Account:
         return self.dfs or _BLOB.sub(r"\1.dfs.", self.url)
 
     @property
+    def has_dfs(self) -> bool:
+        """Whether the Data Lake Storage endpoint has an address of its own."""
+        return self.dfs_url != self.url
+
+    @property
     def signs(self) -> bool:
         """Whether requests carry any credentials."""
         return self.key is not None or self.sas is not None or self.credential is not None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ..._core.errors import PermissionDenied
 from ..._http.retrying import Fault
 from .core import Core
-from .errors import failure
+from .errors import NO_CONTAINER, failure
 from .folders import Folders
 from .hierarchical.files import TreeFiles
 from .hierarchical.folders import TreeFolders
@@ -38,6 +37,7 @@ class Faces:
     def __init__(self, core: Core) -> None:
         paths = PathWire(core.config, core.wire)
         self._core = core
+        self._paths = paths
         self._flat = Face(Objects(core), Folders(core), Uploads(core), hierarchical=False)
         self._tree = Face(TreeFiles(core, paths), TreeFolders(core, paths), Leftovers(core, paths), hierarchical=True)
         self.known = None if core.config.hns is None else self._face(core.config.hns)
@@ -52,17 +52,36 @@ class Faces:
             connection = await self._core.clients.get()
             async with connection.asking:
                 if self.known is None:
-                    self.known = self._face(await self._asked())
+                    hierarchical = await self._asked()
+                    if hierarchical is None:
+                        return self._flat
+                    self.known = self._face(hierarchical)
         return self.known
 
-    async def _asked(self) -> bool:
+    async def _asked(self) -> bool | None:
+        """Ask for the account, then for the container; None where that is missing, so that nobody can tell yet.
+
+        The service takes the first question from keys and signatures. It answers most tokens with 404 or 403.
+        """
         core = self._core
         try:
             return await core.run(core.wire.account_has_hns)
         except Fault as fault:
-            error = failure(fault, core.place(""))
-            if not isinstance(error, PermissionDenied):
-                raise error from fault.__cause__
-        # A signature for single blobs may read them and yet not ask this. A wrong key fails at the next request.
+            self._raise_unless_refused(fault)
+        if core.config.account.has_dfs:
+            try:
+                return await core.run(self._paths.filesystem_has_hns)
+            except Fault as fault:
+                self._raise_unless_refused(fault)
+                if fault.code in NO_CONTAINER or fault.status == 404:
+                    return None
+        # A signature for single blobs may read them, and ask neither.
         log.info("The account does not tell these credentials whether its namespace is hierarchical: taken as flat")
         return False
+
+    def _raise_unless_refused(self, fault: Fault) -> None:
+        """Raise what is no word on the question: an outage, a credential that gave no token, a wrong key."""
+        account = self._core.config.account
+        signs = account.key is not None or hasattr(account.credential, "named_key")
+        if fault.status not in (401, 403, 404) or (signs and fault.code == "AuthenticationFailed"):
+            raise failure(fault, self._core.place("")) from fault.__cause__

@@ -30,7 +30,8 @@ class AzureUtils:
         """Return whether the account has a hierarchical namespace: one request, Get Account Information.
 
         The arguments are those of `AsyncAzureBackend`. Raises what went wrong instead of guessing: PermissionDenied,
-        BackendUnavailable, ValueError for an account that is not named.
+        BackendUnavailable, ValueError for an account that is not named. The service refuses the question to tokens
+        without a role on the account itself (Storage Account Contributor); a backend asks its container then.
         """
         backend = AsyncAzureBackend(
             "account",  # any name: the question is about the account

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ..._core.condition import ALWAYS, Condition
 from ..._http.ranges import range_header
+from ..._http.retrying import Fault
 from .answers import Download, Head, Put, head_of, put_of
 from .bodies import body_of
 from .clients import Clients
@@ -214,7 +215,12 @@ class Wire:
         """
         query = {"restype": "account", "comp": "properties"}
         path = self._container if sas_of(self._config.account) is not None else ""
-        reply = await self.sender.send("GetAccountInfo", "HEAD", path, query=query, ok=(200,))
+        try:
+            reply = await self.sender.send("GetAccountInfo", "HEAD", path, query=query, ok=(200,))
+        except Fault as fault:
+            if fault.code in ("ResourceNotFound", "404"):
+                fault.code = "AuthorizationFailure"  # what tokens hear that may not ask this
+            raise
         # Azurite says nothing of it to those who come with a SAS.
         return reply.headers.get("x-ms-is-hns-enabled", "").lower() == "true"
 

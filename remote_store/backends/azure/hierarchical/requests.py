@@ -13,6 +13,7 @@ from ...._core.condition import ALWAYS, Condition
 from ..bodies import body_of
 from ..config import AzureConfig
 from ..documents import Page
+from ..errors import unexpected
 from ..precondition import quoted, write_condition
 from ..requests import Wire
 from ..sending import Sender
@@ -34,6 +35,18 @@ class PathWire:
 
     def _path(self, key: str) -> str:
         return f"{self._filesystem}/{quote(key, safe='/')}" if key else self._filesystem
+
+    # Filesystem - Get Properties
+
+    async def filesystem_has_hns(self) -> bool:
+        """Get Filesystem Properties: whether the account has a hierarchical namespace, for whoever may read the container."""
+        reply = await self._sender.send(
+            "GetFilesystemProperties", "HEAD", self._filesystem, query={"resource": "filesystem"}, ok=(200,)
+        )
+        told = reply.headers.get("x-ms-namespace-enabled")
+        if told is None:
+            raise unexpected("the answer does not tell of the namespace", "GetFilesystemProperties")
+        return told.lower() == "true"
 
     # Path - Create
 
@@ -85,10 +98,11 @@ class PathWire:
             ok=(202,),
         )
 
-    async def flush(self, key: str, position: int) -> None:
-        """Flush Data: make what was appended, `position` bytes in all, the file's content."""
+    async def flush(self, key: str, position: int, *, md5: str | None = None) -> None:
+        """Flush Data: make what was appended, `position` bytes in all, the file's content. `md5` is kept as its own."""
         query = {"action": "flush", "position": str(position), "close": "true"}
-        await self._sender.send("FlushData", "PATCH", self._path(key), query=query, ok=(200,))
+        headers = {} if md5 is None else {"x-ms-content-md5": md5}
+        await self._sender.send("FlushData", "PATCH", self._path(key), query=query, headers=headers, ok=(200,))
 
     # Path - Delete
 
@@ -102,12 +116,10 @@ class PathWire:
 
     # Path - List
 
-    async def list_page(
-        self, directory: str, *, recursive: bool, continuation: str | None = None, limit: int | None = None
-    ) -> Page:
+    async def list_page(self, directory: str, *, recursive: bool, continuation: str | None = None) -> Page:
         """List Paths: a page of what is in a directory, files as blobs and directories as prefixes."""
         query = {"resource": "filesystem", "recursive": "true" if recursive else "false"}
-        given = {"directory": directory, "continuation": continuation, "maxResults": str(limit) if limit else None}
+        given = {"directory": directory, "continuation": continuation}
         query |= {name: value for name, value in given.items() if value}
         reply = await self._sender.send("ListPaths", "GET", self._filesystem, query=query, ok=(200,))
         return paths_of(reply.body, reply.headers.get("x-ms-continuation"), "ListPaths")
