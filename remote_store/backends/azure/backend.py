@@ -177,7 +177,7 @@ class AsyncAzureBackend(AsyncBackend):
         return await (await self._face()).files.is_file(node_key(path, self.name), path)
 
     async def is_folder(self, path: str) -> bool:
-        """Return whether there are keys below `path`; true for the root."""
+        """Return whether there are keys below `path`, or a real directory is there; true for the root."""
         return await (await self._face()).folders.is_folder(node_key(path, self.name), path)
 
     # Reading
@@ -292,7 +292,7 @@ class AsyncAzureBackend(AsyncBackend):
         await (await self._face()).files.delete(path, missing_ok=missing_ok)
 
     async def delete_folder(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
-        """Delete a folder: a listing, and one request for each file, 16 at a time.
+        """Delete a folder: a listing, and one request for each file, 16 at a time; a directory with a request or few.
 
         Where files can't be deleted, the others are, and the error names how many were not.
         """
@@ -312,7 +312,7 @@ class AsyncAzureBackend(AsyncBackend):
         """Iterate over the files in a folder, a page of 5,000 keys a request.
 
         `start_after` is a key after which to begin, in the order of code points (the keys before it are listed and
-        skipped); `limit` ends after so many files.
+        skipped, but for directories that are wholly before it); `limit` ends after so many files.
         """
         self._admit()
         key = node_key(path, self.name)
@@ -351,7 +351,10 @@ class AsyncAzureBackend(AsyncBackend):
     # Moving
 
     async def move(self, src: str, dst: str, *, overwrite: bool = False) -> None:
-        """Copy a file inside the service and delete the source, if it is still what was copied."""
+        """Copy a file inside the service and delete the source, if it is still what was copied.
+
+        In a hierarchical namespace: rename it, in one step.
+        """
         await (await self._face()).files.move(src, dst, overwrite=overwrite)
 
     async def copy(self, src: str, dst: str, *, overwrite: bool = False) -> None:

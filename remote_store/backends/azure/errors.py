@@ -148,7 +148,8 @@ class Place:
 # From an answer to a fault
 
 _ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,100})</Code>")
-_ERROR_TEXT = re.compile(rb"<Message>([^<]{0,1000})")
+_ERROR_TEXT = re.compile(rb'<Message>([^<]{0,1000})|"message" *: *"([^"\\]{0,1000})')
+"""XML of the Blob endpoint, JSON of the Data Lake Storage endpoint."""
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, verb: str) -> Fault:
@@ -160,7 +161,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, verb: str) -> 
         return unexpected(f"status {status}{_redirect(status, headers)}", verb, maybe_done=status < 300)
     told = _ERROR_TEXT.search(body)
     # The first line: what follows repeats the request's signature, or its id.
-    text = told[1].decode("utf-8", "replace").strip().partition("\n")[0][:200] if told else ""
+    text = (told[1] or told[2] or b"").decode("utf-8", "replace").strip().partition("\n")[0][:200] if told else ""
     if code == "InvalidOperation" and "MD5" in text:
         code = "Md5Mismatch"  # Azurite's word for it
     return Fault(
@@ -291,6 +292,8 @@ def failure(fault: Fault, place: Place, condition: Condition = ALWAYS, *, writes
 def _kind(fault: Fault, place: Place, condition: Condition) -> tuple[type[RemoteStoreError], str]:
     if isinstance(condition, IfMatch) and fault.code in REFUSED | MISSING - NO_CONTAINER:
         return PreconditionFailed, "The file is not, or no longer, the one with this etag"
+    if fault.code == "SourceConditionNotMet":
+        return PreconditionFailed, "The source has been changed meanwhile"
     if fault.code in REFUSED:
         if condition is ALWAYS:
             return PreconditionFailed, "The file has been changed meanwhile"

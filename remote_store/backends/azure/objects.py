@@ -110,7 +110,8 @@ class Objects:
         if not self._core.config.reject_write_under_file_ancestor:
             return
         for ancestor in ancestors(key):
-            if await self._core.head(ancestor) is not None:
+            above = await self._core.head(ancestor)
+            if above is not None and not above.is_folder:
                 raise InvalidPath(
                     f"{ancestor!r} is a regular file; {key!r} can't be written below it",
                     path=path,

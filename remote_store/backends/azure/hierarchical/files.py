@@ -6,10 +6,18 @@ from collections.abc import Mapping
 
 from ...._contract._async.content import AsyncContent
 from ...._core.condition import ALWAYS, IF_ABSENT, Condition
-from ...._core.errors import CapabilityNotSupported, InvalidPath, NotFound, OutcomeUnknown, RemoteStoreError
+from ...._core.errors import (
+    CapabilityNotSupported,
+    InvalidPath,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    RemoteStoreError,
+)
 from ...._core.keys import ancestors, split
 from ...._core.models import WriteResult
 from ...._core.options import WriteOptions
+from ...._http.deadline import one_deadline
 from ...._http.retrying import Fault
 from ..answers import Head
 from ..core import Core
@@ -29,6 +37,10 @@ _CONFLICTS = (404, 409, 412)
 """Statuses behind which a directory, or a file among the ancestors, may stand."""
 
 
+LOOKS = 8
+"""At a file that others replace while it is to be deleted."""
+
+
 class TreeFiles(Objects):
     """The operations on files of one backend whose account has a hierarchical namespace."""
 
@@ -41,6 +53,7 @@ class TreeFiles(Objects):
         """Return the key of a file that a user may name."""
         return refuse_temporary(file_key(path, self._core.label), path, self._core.label)
 
+    @one_deadline
     async def exists(self, key: str, path: str) -> bool:
         """Return whether a file or a directory is there: one request."""
         if not key:
@@ -66,10 +79,11 @@ class TreeFiles(Objects):
             return await self.write_atomic(path, content, condition, metadata, options)
         key, stored = self.key_of(path), to_stored(metadata)
         order = Order(key, condition, stored, headers_for(key, options), limit)
-        try:
-            written = await core.writer.write(order, content)
-        except Fault as fault:
-            raise await self._write_error(fault, key, path, condition) from fault.__cause__
+        with core.retrier.operation():
+            try:
+                written = await core.writer.write(order, content)
+            except Fault as fault:
+                raise await self._write_error(fault, key, path, condition) from fault.__cause__
         return result_of(key, written, metadata)
 
     async def write_atomic(
@@ -91,7 +105,7 @@ class TreeFiles(Objects):
         return result_of(key, written, metadata)
 
     def _refuse_options(self, options: WriteOptions | None, path: str) -> None:
-        for name in ("storage_class", "tags"):
+        for name in ("storage_class", "encryption", "tags"):
             if options is not None and getattr(options, name):
                 raise CapabilityNotSupported(
                     f"{name} can't be given to a file that is written in several requests on an account with a"
@@ -124,24 +138,28 @@ class TreeFiles(Objects):
 
     # Deleting
 
+    @one_deadline
     async def delete(self, path: str, *, missing_ok: bool) -> None:
         """Delete a file: it is looked at first, for the service would delete an empty directory just as well."""
         core = self._core
         key = self.key_of(path)
         with translated(core.place(path), writes=True):
-            head = await core.head(key)
-            if head is not None and head.is_folder:
-                raise InvalidPath(f"Not a file: {path} is a directory", path=path, backend=core.label)
-            if head is not None and await self._deleted(key, head.etag):
-                return
-            if head is not None and (await core.head(key)) is not None:
-                await core.run(lambda: core.wire.delete(key))  # replaced since it was looked at
-                return
+            for _ in range(LOOKS):  # again where it was replaced since it was looked at
+                head = await core.head(key)
+                if head is None:
+                    break
+                if head.is_folder:
+                    raise InvalidPath(f"Not a file: {path} is a directory", path=path, backend=core.label)
+                if await self._deleted(key, head.etag):
+                    return
+            else:
+                raise PreconditionFailed(f"{path!r} is replaced all the time", path=path, backend=core.label)
         if not missing_ok:
             raise NotFound(f"File not found: {path}", path=path, backend=core.label)
 
     # Copying
 
+    @one_deadline
     async def copy(self, src: str, dst: str, *, overwrite: bool) -> None:
         """Copy a file inside the service: two requests."""
         source, target = self.key_of(src), self.key_of(dst)
@@ -160,6 +178,7 @@ class TreeFiles(Objects):
 
     # Moving
 
+    @one_deadline
     async def move(self, src: str, dst: str, *, overwrite: bool) -> None:
         """Rename a file, in one step at the service; its directory is made if it is missing."""
         source, target = self.key_of(src), self.key_of(dst)
@@ -201,7 +220,7 @@ class TreeFiles(Objects):
     ) -> None:
         core = self._core
         source, target = self.key_of(src), self.key_of(dst)
-        if lost:
+        if lost and not await self._stayed(fault, source, head):
             if await self._arrived(source, target, head):
                 return
             raise OutcomeUnknown(
@@ -209,10 +228,20 @@ class TreeFiles(Objects):
                 path=dst,
                 backend=core.label,
             ) from fault.__cause__
-        if fault.code in MISSING | {"SourcePathNotFound", "SourceConditionNotMet"} - NO_CONTAINER:
+        if fault.code in MISSING or fault.code in ("SourcePathNotFound", "SourceConditionNotMet"):
             await self._source(source, src)  # raises what is told of a missing source
         conflict = await self._conflict(fault, target, dst)
         raise conflict or failure(fault, core.place(dst), condition, writes=True) from fault.__cause__
+
+    async def _stayed(self, fault: Fault, source: str, head: Head) -> bool:
+        """Return whether a refusal is about a file that was not renamed: it is where it was, with the same etag."""
+        if fault.maybe_done:
+            return False
+        try:
+            there = await self._core.head(source)
+        except Fault:
+            return False
+        return there is not None and there.etag == head.etag
 
     async def _arrived(self, source: str, target: str, head: Head) -> bool:
         """Return whether the target is what the source was: by the mark of the write that made it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
@@ -13,17 +12,20 @@ from ...._core.errors import DirectoryNotEmpty, InvalidPath
 from ...._core.glob import literal_prefix, translate
 from ...._core.keys import RemotePath
 from ...._core.models import UNKNOWN_TIME, FileInfo, FolderEntry, FolderInfo
+from ...._http.deadline import one_deadline
 from ...._http.retrying import Fault
 from ..core import Core
 from ..documents import Blob, Page
-from ..errors import MISSING, NO_CONTAINER, failure, translated, unexpected
+from ..errors import MISSING, NO_CONTAINER, translated, unexpected
 from ..folders import Folders
 from ..listing import Entries, modified_at, size_of
 from ..names import missing_folder, node_key, prefix_of
+from .ordered import OrderedWalk
 from .requests import PathWire
 from .temporary import is_temporary
+from .walk import Walk
 
-__all__ = ["TreeFolders", "Walk"]
+__all__ = ["TreeFolders"]
 
 T = TypeVar("T")
 
@@ -35,6 +37,7 @@ class TreeFolders(Folders):
         super().__init__(core)
         self._paths = paths
 
+    @one_deadline
     async def is_folder(self, key: str, path: str) -> bool:
         """Return whether a directory is there."""
         if not key:
@@ -48,20 +51,25 @@ class TreeFolders(Folders):
     def list_files(
         self, key: str, path: str, *, max_depth: int | None, start_after: str | None, limit: int | None
     ) -> AsyncPages[FileInfo]:
-        """Iterate over files; None is every depth, 0 the folder alone."""
+        """Iterate over files; None is every depth, 0 the folder alone.
+
+        With `start_after` or `limit` they come in the order of keys, so that the last one tells where to go on.
+        """
         after = None if start_after is None else node_key(start_after, self._core.label)
         entries = Entries(prefix_of(key), self._core.config.container)
         left = limit
 
         def make(page: Page) -> list[FileInfo]:
             nonlocal left
-            found = entries.files(page.blobs, lambda name: _shown(name) and (after is None or name > after))
+            found = entries.files(page.blobs, _shown)
             if left is not None:
                 found = found[:left]
                 left -= len(found)
             return found
 
-        walk = Walk(self._core, self._paths, key, path, depth=max_depth)
+        walk: Walk | OrderedWalk = Walk(self._core, self._paths, key, path, depth=max_depth)
+        if after is not None or limit is not None:
+            walk = OrderedWalk(self._core, self._paths, key, path, depth=max_depth, after=after)
         return self._pages(walk, make, lambda: left is not None and left < 1)
 
     def list_folders(self, key: str, path: str) -> AsyncPages[FolderEntry]:
@@ -92,7 +100,7 @@ class TreeFolders(Folders):
         )
 
     def _pages(
-        self, walk: Walk, make: Callable[[Page], list[T]], ended: Callable[[], bool] = lambda: False
+        self, walk: Walk | OrderedWalk, make: Callable[[Page], list[T]], ended: Callable[[], bool] = lambda: False
     ) -> AsyncPages[T]:
         async def next_page() -> list[T] | None:
             page = None if ended() else await walk.next_page()
@@ -158,61 +166,6 @@ class TreeFolders(Folders):
             if more in seen:
                 raise unexpected("the deletion goes round in a circle", "DeleteDirectory")
             seen.add(more)
-
-
-class Walk:
-    """Fetches the pages of a directory and, down to a depth, of those below it. A missing one lists nothing."""
-
-    def __init__(
-        self, core: Core, paths: PathWire, key: str, path: str, *, depth: int | None, quiet: bool = True
-    ) -> None:
-        self._core = core
-        self._paths = paths
-        self._place = core.place(path)
-        self._prefix = prefix_of(key)
-        self._recursive = depth is None
-        self._quiet = quiet
-        self._pending = deque([(key, depth or 0)])
-        self._marker: str | None = None
-        self._seen: set[str] = set()
-
-    async def next_page(self) -> Page | None:
-        """Return the next page, None at the end."""
-        while self._pending:
-            directory, depth = self._pending[0]
-            try:
-                page = await self._core.run(
-                    lambda at=directory: self._paths.list_page(  # type: ignore[misc]
-                        at, recursive=self._recursive, continuation=self._marker
-                    )
-                )
-            except Fault as fault:
-                if not self._nothing(fault):
-                    raise failure(fault, self._place) from fault.__cause__
-                self._turn(None)
-                continue
-            self._turn(page.marker)
-            if depth:
-                self._pending.extend((prefix.removesuffix("/"), depth - 1) for prefix in page.prefixes)
-            return page
-        return None
-
-    def _nothing(self, fault: Fault) -> bool:
-        """Return whether a fault tells that there is no such directory."""
-        return fault.code == "PathConflict" or (
-            fault.code in MISSING and (self._quiet or fault.code not in NO_CONTAINER)
-        )
-
-    def _turn(self, marker: str | None) -> None:
-        if marker is None:
-            self._pending.popleft()
-            self._seen.clear()
-        elif marker in self._seen:
-            with translated(self._place):
-                raise unexpected("the listing goes round in a circle", "ListPaths")
-        else:
-            self._seen.add(marker)
-        self._marker = marker
 
 
 def _shown(key: str) -> bool:

@@ -11,9 +11,9 @@ from ..documents import Blob
 from ..errors import MISSING, translated
 from ..listing import modified_at
 from ..uploads import Upload
-from .folders import Walk
 from .requests import PathWire
 from .temporary import is_temporary
+from .walk import Walk
 
 __all__ = ["Leftovers"]
 

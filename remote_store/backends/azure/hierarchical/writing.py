@@ -9,9 +9,9 @@ import anyio
 from ...._contract._async.content import AsyncContent
 from ...._core.errors import RemoteStoreError
 from ...._http.parts import Cutter, Part, send_parts
-from ...._http.retrying import Fault, Retrier
+from ...._http.retrying import SETTLE_SECONDS, Fault, Retrier
 from ..answers import Put
-from ..checksums import md5_header
+from ..checksums import CountingCutter, Md5, header_of, md5_header
 from ..config import AzureConfig
 from ..errors import MISSING, REFUSED
 from ..metadata import new_write_id, with_write_id
@@ -44,7 +44,9 @@ class TreeWriter:
         connection = await self._wire.clients.get()
         share = connection.budget.share()
         try:
-            source = _Source(Cutter(content, self._config.block_bytes, share))
+            whole = Md5() if self._config.checksum == "md5" else None
+            cutter = Cutter(content, self._config.block_bytes, share)
+            source = _Source(cutter if whole is None else CountingCutter(cutter, whole))
             first = await source.next()  # what fails at once has cost no request
             temporary = temporary_beside(order.key)
             write_id = new_write_id()
@@ -57,8 +59,10 @@ class TreeWriter:
                     lambda part: self._append(temporary, part, source.position(part)),
                     self._config.max_concurrency,
                 )
-                await self._retrier.run(lambda: self._paths.flush(temporary, source.size))
-                return Written(source.size, await self._commit(order, temporary, write_id))
+                with self._retrier.operation():
+                    md5 = None if whole is None else header_of(whole.value)
+                    await self._retrier.run(lambda: self._paths.flush(temporary, source.size, md5=md5))
+                    return Written(source.size, await self._commit(order, temporary, write_id))
             except BaseException as error:
                 if isinstance(error, Fault) and error.verb != "RenameFile":
                     error.maybe_done = False  # whatever became of it, the target was not touched
@@ -113,7 +117,7 @@ class TreeWriter:
         if told.etag is not None:
             return told
         try:
-            await self._retrier.run(lambda: self._wire.head(temporary))
+            await self._retrier.run(lambda: self._wire.head(temporary), grace=SETTLE_SECONDS)
         except Fault:
             doubt = Fault("Unreachable", f"an answer was lost, then {fault.text}", verb=fault.verb, maybe_done=True)
             raise doubt from fault
@@ -123,7 +127,7 @@ class TreeWriter:
     async def _told(self, key: str, write_id: str) -> Put:
         """Return what HEAD tells of our file; nothing where it can't be asked, or where another has replaced it."""
         try:
-            head = await self._retrier.run(lambda: self._wire.head(key))
+            head = await self._retrier.run(lambda: self._wire.head(key), grace=SETTLE_SECONDS)
         except Fault as fault:
             log.info("What was written at %r could not be asked for: %s", key, fault)
             return Put(None, None, None, None)
@@ -134,7 +138,7 @@ class TreeWriter:
     async def _remove(self, temporary: str) -> None:
         with anyio.move_on_after(CLEANUP_SECONDS, shield=True):
             try:
-                await self._retrier.run(lambda: self._wire.delete(temporary))
+                await self._retrier.run(lambda: self._wire.delete(temporary), grace=CLEANUP_SECONDS)
             except (Fault, RemoteStoreError) as error:
                 if not isinstance(error, Fault) or error.code not in MISSING:
                     log.warning("The temporary file %r could not be removed: %s", temporary, error)
@@ -143,7 +147,7 @@ class TreeWriter:
 class _Source:
     """Parts with their positions in the file."""
 
-    def __init__(self, cutter: Cutter) -> None:
+    def __init__(self, cutter: Cutter | CountingCutter) -> None:
         self._cutter = cutter
         self._positions: dict[int, int] = {}
         self.size = 0

@@ -15,56 +15,27 @@ import pytest
 from azure.storage import filedatalake as datalake
 
 from remote_store import checkpoint
-from remote_store._core.capability import Capability
 from remote_store._core.errors import (
     AlreadyExists,
-    BackendUnavailable,
     CapabilityNotSupported,
+    IntegrityError,
     InvalidPath,
     OutcomeUnknown,
     PreconditionFailed,
-    UnexpectedResponse,
+    ResourceLocked,
 )
 from remote_store._core.options import WriteOptions
-from remote_store._core.retry import RetryPolicy
+from remote_store._http import retrying
 from remote_store._store._sync.store import Store
 from remote_store.backends.azure.backend import AsyncAzureBackend
 from remote_store.backends.azure.sync import AzureBackend
 from remote_store.testing.case import Pieces
-from tests.servers.dfs import FakeAccount, Shelf, fake_account
+from tests.servers.dfs import FakeAccount, Shelf
 from tests.servers.dfs.asked import Answer, Asked
 
 pytestmark = pytest.mark.anyio
 
 KIB = 1024
-AT_ONCE = RetryPolicy(max_attempts=3, backoff_base=0, jitter=0, timeout=20)
-
-
-@pytest.fixture
-def account() -> Iterator[FakeAccount]:
-    """A fake account."""
-    with fake_account() as running:
-        yield running
-
-
-@pytest.fixture
-def shelf(account: FakeAccount) -> Shelf:
-    """Its filesystem."""
-    return account.filesystem("fs")
-
-
-@pytest.fixture
-def options(shelf: Shelf) -> dict[str, Any]:
-    """What a backend on it is made with: small blocks, no pauses."""
-    sizes = {"block_size": 64 * KIB, "single_put_max": 128 * KIB, "max_concurrency": 4}
-    return {**shelf.options, **sizes, "hns": True, "retry": AT_ONCE}
-
-
-@pytest.fixture
-async def backend(options: dict[str, Any]) -> AsyncIterator[AsyncAzureBackend]:
-    """A backend on the fake."""
-    async with AsyncAzureBackend(**options) as backend:
-        yield backend
 
 
 def pieces(count: int, error: BaseException | None = None) -> Pieces:
@@ -76,53 +47,6 @@ def lost(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
     """Carry a request out and lose its answer."""
     carry_out()
     raise ConnectionResetError
-
-
-# Which namespace
-
-
-async def test_the_account_is_asked_once(account: FakeAccount, options: dict[str, Any]) -> None:
-    """CONTRACT 156: hns=None finds out at the first use, however many calls begin together; ATOMIC_MOVE comes with it."""
-    async with AsyncAzureBackend(**{**options, "hns": None}) as backend:
-        assert Capability.ATOMIC_MOVE not in backend.capabilities
-        async with anyio.create_task_group() as group:
-            for number in range(5):
-                group.start_soon(backend.exists, f"missing/{number}")
-        assert backend.wire.sent["GetAccountInfo"] == 1
-        assert Capability.ATOMIC_MOVE in backend.capabilities
-        assert [entry async for entry in backend.list_files("")] == []
-
-
-async def test_a_listing_may_be_what_asks(shelf: Shelf, options: dict[str, Any]) -> None:
-    """A listing is made before anything is known, and asks with its first page."""
-    shelf.poke("a/b", b"x")
-    async with AsyncAzureBackend(**{**options, "hns": None}) as backend:
-        assert [str(entry.path) async for entry in backend.list_folders("")] == ["a"]
-        assert backend.wire.sent == {"GetAccountInfo": 1, "ListPaths": 1}
-
-
-async def test_what_may_not_be_asked_is_taken_as_flat(account: FakeAccount, options: dict[str, Any]) -> None:
-    """Credentials that may not see the account may still read blobs: the flat face serves them."""
-
-    def refused(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
-        return Answer(403, {"x-ms-error-code": "AuthorizationPermissionMismatch"})
-
-    account.fail("account", refused)
-    account.filesystem("fs").poke("f", b"x")
-    async with AsyncAzureBackend(**{**options, "hns": None}) as backend:
-        assert await backend.read_bytes("f") == b"x"
-        assert await backend.is_file("f")
-        assert Capability.ATOMIC_MOVE not in backend.capabilities
-
-
-async def test_an_outage_is_no_answer(account: FakeAccount, options: dict[str, Any]) -> None:
-    """The namespace is not guessed where the account can't be reached: the next call asks again."""
-    account.fail("account", lambda asked, carry_out: Answer(503, {"x-ms-error-code": "ServerBusy"}), times=3)
-    async with AsyncAzureBackend(**{**options, "hns": None}) as backend:
-        with pytest.raises(BackendUnavailable):
-            await backend.exists("f")
-        assert not await backend.exists("f")
-        assert Capability.ATOMIC_MOVE in backend.capabilities
 
 
 # Requests
@@ -166,48 +90,6 @@ async def test_requests_are_few(shelf: Shelf, backend: AsyncAzureBackend) -> Non
     }
 
 
-async def test_the_service_prunes_a_listing_by_depth(shelf: Shelf, backend: AsyncAzureBackend) -> None:
-    """With `max_depth` only the directories down to it are asked for; the thousand files below never travel."""
-    for number in range(1000):
-        shelf.poke(f"a/b/c/d/{number}", b"")
-    shelf.poke("a/f", b"")
-    shelf.poke("a/b/g", b"")
-    found = [str(entry.path) async for entry in backend.list_files("", recursive=True, max_depth=2)]
-    assert sorted(found) == ["a/b/g", "a/f"]
-    assert backend.wire.sent == {"ListPaths": 3}
-
-
-async def test_a_folder_goes_page_by_page(account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend) -> None:
-    """A recursive deletion follows the service's continuations to the end."""
-    account.paths.delete_page = 10
-    for number in range(35):
-        shelf.poke(f"d/{number}", b"")
-    await backend.delete_folder("d", recursive=True)
-    assert shelf.tree.nodes == {}
-    assert backend.wire.sent["DeleteDirectory"] == 4
-
-
-async def test_a_listing_in_a_circle_ends(account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend) -> None:
-    """RELIABILITY 21: a continuation that repeats is no listing."""
-
-    def again(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
-        return Answer(200, {"x-ms-continuation": "same"}, json.dumps({"paths": []}).encode())
-
-    account.fail("list", again, times=2)
-    with pytest.raises(UnexpectedResponse, match="circle"):
-        [entry async for entry in backend.list_files("")]
-
-
-@pytest.mark.parametrize(
-    "body", [b"<html>", b"{}", b"", b'{"paths": [{"name": 3}]}', b'{"paths": [{"name": "a", "contentLength": "x"}]}']
-)
-async def test_no_listing_is_no_empty_listing(account: FakeAccount, backend: AsyncAzureBackend, body: bytes) -> None:
-    """RELIABILITY 18: a page that is no listing raises, whatever its status says."""
-    account.fail("list", lambda asked, carry_out: Answer(200, {}, body), times=3)
-    with pytest.raises(UnexpectedResponse):
-        [entry async for entry in backend.list_files("")]
-
-
 # Directories
 
 
@@ -218,6 +100,51 @@ async def test_a_directory_is_not_deleted_as_a_file(shelf: Shelf, backend: Async
     with pytest.raises(InvalidPath, match="is a directory"):
         await backend.delete("d")
     assert await backend.is_folder("d")
+
+
+async def test_a_file_that_becomes_a_directory_is_not_deleted(
+    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+) -> None:
+    """Between the look at a file and its deletion a directory takes its place: it stays, and is told of."""
+
+    def overtaken(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
+        shelf.tree.nodes["f"] = shelf.tree.new(directory=True)
+        return carry_out()
+
+    shelf.poke("f", b"x")
+    account.fail("delete", overtaken)
+    with pytest.raises(InvalidPath, match="is a directory"):
+        await backend.delete("f")
+    assert await backend.is_folder("f")
+
+
+async def test_a_file_that_is_replaced_is_deleted(
+    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+) -> None:
+    """The newer file goes, after another look; where that never ends, the caller hears so."""
+
+    def overtaken(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
+        shelf.poke("f", b"newer")
+        return carry_out()
+
+    shelf.poke("f", b"x")
+    account.fail("delete", overtaken, times=2)
+    await backend.delete("f")
+    assert shelf.files() == []
+    shelf.poke("f", b"x")
+    account.fail("delete", overtaken, times=8)
+    with pytest.raises(PreconditionFailed):
+        await backend.delete("f")
+
+
+async def test_directories_above_a_copy_are_no_files(shelf: Shelf, options: dict[str, Any]) -> None:
+    """CONTRACT 44: `reject_write_under_file_ancestor` is about files; a directory may hold a copy."""
+    shelf.poke("d/a", b"x")
+    async with AsyncAzureBackend(**options, reject_write_under_file_ancestor=True) as backend:
+        await backend.copy("d/a", "d/b")
+        assert shelf.peek("d/b") == b"x"
+        with pytest.raises(InvalidPath, match="is a regular file"):
+            await backend.copy("d/a", "d/a/b")
 
 
 async def test_the_mark_of_a_directory_is_hidden(shelf: Shelf, backend: AsyncAzureBackend) -> None:
@@ -240,6 +167,26 @@ async def test_options_of_a_stream_are_kept_or_refused(shelf: Shelf, backend: As
     with pytest.raises(CapabilityNotSupported, match="tags"):
         await backend.write_atomic("g", b"x", options=WriteOptions(tags={"a": "b"}))
     assert shelf.files() == ["f"]
+
+
+async def test_the_md5_of_a_stream_is_kept(shelf: Shelf, options: dict[str, Any]) -> None:
+    """DECISIONS 27: with `checksum="md5"` the file carries the whole's, and a read compares it."""
+    async with AsyncAzureBackend(**options, checksum="md5") as backend:
+        result = await backend.write_atomic("f", pieces(3))
+        assert result.digest is not None
+        assert result.digest == (await backend.get_file_info("f")).digest
+        node = shelf.tree.nodes["f"]
+        node.data = b"!" + node.data[1:]
+        with pytest.raises(IntegrityError):
+            await backend.read_bytes("f")
+
+
+async def test_the_reason_of_the_service_is_told(account: FakeAccount, backend: AsyncAzureBackend) -> None:
+    """The Data Lake endpoint tells it in JSON; what follows its first line is left out."""
+    body = json.dumps({"error": {"code": "LeaseIdMissing", "message": "A lease is on it.\nRequestId:1"}}).encode()
+    account.fail("create", lambda asked, carry_out: Answer(412, {"x-ms-error-code": "LeaseIdMissing"}, body))
+    with pytest.raises(ResourceLocked, match=r"412 LeaseIdMissing: A lease is on it\. "):
+        await backend.write_atomic("f", b"x")
 
 
 # A write is whole or not at all
@@ -342,6 +289,59 @@ async def test_a_lost_move_without_a_mark_is_told_as_it_is(
     with pytest.raises(OutcomeUnknown):
         await backend.move("a", "b")
     assert shelf.files() == ["b"]
+
+
+async def test_a_lost_move_that_was_not_done_is_told_as_it_is(
+    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+) -> None:
+    """The request was lost before it arrived, and its repetition refused: the source tells that nothing was done."""
+
+    def dropped(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
+        raise ConnectionResetError
+
+    shelf.poke("a", b"x")
+    shelf.poke("b", b"theirs")
+    account.fail("rename", dropped)
+    with pytest.raises(AlreadyExists):
+        await backend.move("a", "b")
+    assert shelf.peek("b") == b"theirs"
+
+
+@pytest.mark.parametrize("verb", ["rename", "copy"])
+async def test_a_source_that_changes_is_no_target_that_exists(
+    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend, verb: str
+) -> None:
+    """The condition on the source is lost, not the one on the target."""
+
+    def overtaken(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
+        shelf.poke("a", b"newer")
+        return carry_out()
+
+    shelf.poke("a", b"x")
+    account.fail(verb, overtaken)
+    with pytest.raises(PreconditionFailed, match="source"):
+        await (backend.move if verb == "rename" else backend.copy)("a", "b")
+    assert shelf.files() == ["a"]
+
+
+@pytest.mark.parametrize("operation", ["exists", "is_folder", "delete", "move", "copy"])
+async def test_an_operation_has_one_deadline(
+    account: FakeAccount, shelf: Shelf, options: dict[str, Any], operation: str
+) -> None:
+    """DECISIONS 24: all requests of an operation share one."""
+    ends: list[float | None] = []
+    shelf.poke("a", b"x")
+    async with AsyncAzureBackend(**options) as backend:
+        send = backend._core.wire.head
+
+        async def head(key: str) -> Any:
+            ends.append(retrying._operation.get())
+            return await send(key)
+
+        backend._core.wire.head = head  # type: ignore[method-assign,assignment]
+        await getattr(backend, operation)(*["a", "b"][: 2 if operation in ("move", "copy") else 1])
+    assert ends
+    assert None not in ends
 
 
 async def test_of_twenty_movers_onto_one_name_one_wins(shelf: Shelf, backend: AsyncAzureBackend) -> None:
