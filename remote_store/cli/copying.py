@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, BinaryIO, cast
@@ -11,6 +12,7 @@ import typer
 from .._core.capability import Capability
 from .._core.errors import AlreadyExists, InvalidPath, NotFound, RemoteStoreError
 from ..ext._tree_report import TreeError, TreeEvent, TreeReport
+from ..ext._tree_rules import location
 from .exits import FAILED, OK, reported
 from .options import Concurrency, DryRun, Exclude, FailFast, Include, Json, Recursive, Verbose
 from .places import STANDARD, Place, Places, is_pattern
@@ -30,12 +32,18 @@ def cat(places: Annotated[list[str], typer.Argument(help="Paths, URLs or quoted 
         for text in places:
             for place in [None] if text == STANDARD else opened.found(text):
                 if place is None:
-                    _pour(sys.stdin.buffer, sys.stdout.buffer)
+                    _pour(_standard_input(), sys.stdout.buffer)
                 else:
                     with place.store.read(place.key) as stream:
                         _pour(stream, sys.stdout.buffer)
     sys.stdout.buffer.flush()
     return OK
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # closed by whoever started us
+        raise OSError("standard input is closed")
+    return cast(BinaryIO, sys.stdin.buffer)
 
 
 def _pour(source: BinaryIO, sink: BinaryIO) -> None:
@@ -83,7 +91,8 @@ def mv(
     as_json: Json = False,
 ) -> int:
     """Move files, or with -r folders: each source is deleted when its copy is there."""
-    options = {"checksum": False, "include": include, "exclude": exclude, "fail_fast": fail_fast, "concurrency": jobs}
+    # A source is deleted when its copy is there: that a file of its size is newer is no proof that it is the copy.
+    options = {"checksum": True, "include": include, "exclude": exclude, "fail_fast": fail_fast, "concurrency": jobs}
     teller = Teller(as_json=as_json, dry_run=dry_run, verbose=verbose)
     return _Transfer("move", teller, dry_run, not no_overwrite, recursive, options).run(paths)
 
@@ -139,7 +148,7 @@ class _Transfer:
         if into.folder or into.is_root:
             raise InvalidPath("standard input needs the name of a file", path=into.text)
         if not self._dry_run:
-            result = into.store.write(into.key, cast(BinaryIO, sys.stdin.buffer), overwrite=self._overwrite)
+            result = into.store.write(into.key, _standard_input(), overwrite=self._overwrite)
             self._bytes += result.size
         self._done += 1
         self._teller.event(self._verb, into.key)
@@ -169,6 +178,8 @@ class _Transfer:
 
     def _file(self, place: Place, target: Place) -> None:
         info = place.store.get_file_info(place.key)
+        if _same_file(place, target):
+            raise InvalidPath("the source and the target are the same", path=place.key)
         if not self._overwrite and target.store.exists(target.key):
             raise AlreadyExists(f"File already exists: {target.key}", path=target.key)
         if not self._dry_run:
@@ -179,13 +190,10 @@ class _Transfer:
 
     def _send(self, place: Place, target: Place, size: int) -> None:
         native = Capability.MOVE if self._verb == "move" else Capability.COPY
-        if _same_place(place, target):
-            if place.key == target.key:
-                raise InvalidPath("the source and the target are the same", path=place.key)
-            if place.store.supports(native):
-                act = place.store.move if self._verb == "move" else place.store.copy
-                act(place.key, target.key, overwrite=self._overwrite)
-                return
+        if _same_place(place, target) and place.store.supports(native):
+            act = place.store.move if self._verb == "move" else place.store.copy
+            act(place.key, target.key, overwrite=self._overwrite)
+            return
         from ..ext.transfer import transfer
 
         done = 0
@@ -242,6 +250,18 @@ def _same_place(place: Place, target: Place) -> bool:
     """Return whether both are in one store, so that the backend can do it by itself."""
     backend, other = place.store._backend, target.store._backend
     return backend is other or (place.local and target.local and repr(backend) == repr(other))
+
+
+def _same_file(place: Place, target: Place) -> bool:
+    """Return whether both are one file, however they were named. A local link is another file than what it leads to."""
+    if place.local and target.local:
+        return _local_name(place) == _local_name(target)
+    return location(place.store, place.key) == location(target.store, target.key)
+
+
+def _local_name(place: Place) -> tuple[str, str]:
+    folder, name = os.path.split(place.store.native_path(place.key))
+    return os.path.realpath(folder), name
 
 
 def run_tree(

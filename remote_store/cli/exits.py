@@ -19,6 +19,7 @@ from .._core.errors import (
     PermissionDenied,
     RemoteStoreError,
 )
+from .places import printable
 
 __all__ = ["AUTH", "FAILED", "INTERRUPTED", "NETWORK", "NOT_FOUND", "OK", "USAGE", "code_of", "reported"]
 
@@ -53,6 +54,8 @@ def reported(command: Callable[P, int]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            if sys.stdout is None:  # closed by whoever started us: Python has no stream for it then
+                raise OSError("standard output is closed")
             code = command(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt:
@@ -65,7 +68,8 @@ def reported(command: Callable[P, int]) -> Callable[P, None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = FAILED
         except (RemoteStoreError, OSError, ValueError) as error:
-            _say("\n".join([f"remote-store: {error}", *getattr(error, "__notes__", ())]))
+            for line in (f"remote-store: {error}", *getattr(error, "__notes__", ())):
+                _say(printable(line))
             code = code_of(error)
         raise typer.Exit(code)
 

@@ -64,7 +64,7 @@ def _is_folder(place: Place, recursive: bool) -> bool:
 
 
 def _agreed(folders: list[Place]) -> bool:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return False
     names = ", ".join(place.text for place in folders)
     return typer.confirm(f"Remove {names} with all that is in it?", err=True)

@@ -14,7 +14,12 @@ from .._core.errors import InvalidPath
 from .._core.glob import translate
 from .._core.models import ContentDigest, FileInfo, known_time
 
-__all__ = ["Chosen", "Seen", "refuse_overlap", "same", "seen_of"]
+__all__ = ["Chosen", "Seen", "location", "refuse_overlap", "same", "seen_of"]
+
+_SERVICE = ("bucket", "container", "host")
+"""What a resolved key tells of where it lives, one of these for each remote backend."""
+_INNER = ("object_key", "base_path")
+"""What it tells besides, which is in the native path too."""
 
 
 class Chosen:
@@ -81,7 +86,7 @@ def same(source: Seen, target: Seen) -> bool | None:
 
 def refuse_overlap(source: Any, target: Any) -> None:
     """Raise InvalidPath if one store is the other or lies in it. Both are of one face."""
-    here, there = _place(source), _place(target)
+    here, there = location(source), location(target)
     if here[0] != there[0]:
         return
     for inner, outer, how in (
@@ -94,11 +99,21 @@ def refuse_overlap(source: Any, target: Any) -> None:
             raise InvalidPath(f"the {how}", path=inner)
 
 
-def _place(store: Any) -> tuple[object, str]:
-    """Return what two stores on the same files have in common, and the folder there."""
+def location(store: Any, key: str = "") -> tuple[object, str]:
+    """Return what a file or folder has in common with all on the same service, and its path there.
+
+    Two stores that were opened apart on one bucket, container or server have this in common: comparing the backends
+    themselves would not see that a file is moved onto itself, and is gone then.
+    """
     backend = getattr(store, "_backend", store)
     while isinstance(backend, (SyncBackendAdapter, AsyncBackendSyncAdapter)):
         backend = backend._backend if isinstance(backend, SyncBackendAdapter) else backend._async_backend
-    if str(getattr(backend, "name", "")).removeprefix("async-") == "local":
-        return "local", os.path.realpath(backend.native_path(store._root)).replace(os.sep, "/").rstrip("/")
-    return id(backend), getattr(store, "_root", "")
+    path = "/".join(filter(None, [getattr(store, "_root", ""), key]))
+    name = str(getattr(backend, "name", "")).removeprefix("async-")
+    if name == "local":
+        return name, os.path.realpath(backend.native_path(path)).replace(os.sep, "/").rstrip("/")
+    plan = backend.resolve(path)
+    if any(plan.details.get(place) for place in _SERVICE):
+        service = {part: str(value) for part, value in plan.details.items() if part not in _INNER}
+        return (name, *sorted(service.items())), plan.native_path.rstrip("/")
+    return id(backend), path

@@ -121,6 +121,34 @@ def test_moving_deletes_the_sources(shell: Shell, source: Path) -> None:
     assert shell.lines("ls", "-r", shell.base) == ["b.txt", "d2/d/b.csv", "d2/d/e/c.bin"]
 
 
+def test_a_place_that_is_named_twice_is_one_place(shell: Shell, source: Path) -> None:
+    """RELIABILITY, CLI: the same source and target, a source inside its target, on a server too: nothing is lost."""
+    shell("cp", "-r", source, shell.base)
+    for arguments in (
+        ("mv", "{}/a.txt", "{}/a.txt"),
+        ("mv", "{}/a.txt", "{}/"),
+        ("mv", "--dry-run", "{}/a.txt", "{}/a.txt"),
+        ("mv", "-r", "{}/d", "{}/d"),
+        ("mv", "-r", "{}/d", "{}/d/e"),
+        ("sync", "--delete", "{}/d", "{}"),
+        ("sync", "--delete", "{}", "{}/d"),
+    ):
+        shell(*(argument.format(shell.base) for argument in arguments), code=2)
+        assert shell.lines("ls", "-r", shell.base) == sorted(FILES)
+    assert shell.lines("mv", f"{shell.base}/a.txt", f"{shell.base}/d/a.txt") == ["1 moved, 1 B"]
+
+
+def test_a_moved_tree_replaces_what_only_looks_like_its_copy(shell: Shell, source: Path) -> None:
+    """Issue 10: a source is deleted when its copy is there, and a newer file of its size need not be that."""
+    Path("other").mkdir()
+    Path("other/a.txt").write_bytes(b"z")
+    shell("cp", "-r", "other", shell.base)
+    os.utime(source / "a.txt", (1_000_000_000, 1_000_000_000))
+    shell("mv", "-r", source, shell.base)
+    assert shell("cat", f"{shell.base}/a.txt").stdout_bytes == b"a"
+    assert not source.exists()
+
+
 def test_sync_and_check(shell: Shell, source: Path) -> None:
     """CONVENTIONS: --delete, --dry-run with marked lines and totals, exit 1 on a difference."""
     shell("sync", source, shell.base)
@@ -284,6 +312,19 @@ def test_a_link_is_removed_and_not_its_target(here: Shell) -> None:
     assert (Path("real").exists(), Path("link").is_symlink()) == (True, False)
 
 
+def test_a_file_under_the_name_of_a_linked_folder_is_itself(here: Shell) -> None:
+    """RELIABILITY, CLI: the same source and target by another way; a link to a file is a file of its own."""
+    Path("real").mkdir()
+    Path("real/f").write_bytes(b"x")
+    Path("folder").symlink_to("real")
+    Path("link").symlink_to("real/f")
+    here("mv", "folder/f", "real/f", code=2)
+    here("mv", "real/f", "folder", code=2)
+    here("cp", "link", "real/f", code=2)
+    assert here.lines("mv", "link", "real/f") == ["1 moved, 1 B"]
+    assert (Path("real/f").read_bytes(), Path("link").is_symlink()) == (b"x", False)
+
+
 def test_memory_places_share_what_they_name(here: Shell) -> None:
     """Issue 3: `memory://name`."""
     with open_store("memory://cli-test") as store:
@@ -324,6 +365,38 @@ def test_a_broken_pipe_ends_quietly(command: Command, tmp_path: Path) -> None:
     assert process.wait(60) == 1
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ls {0} >&-", "standard output is closed"),
+        ("cp {0}/f {0}/g >&-", "standard output is closed"),
+        ("cp - {0}/g <&-", "standard input is closed"),
+        ("cat - <&-", "standard input is closed"),
+        ("ls {0} >/dev/full", "No space left on device"),
+    ],
+)
+def test_closed_standard_streams_are_told(command: Command, tmp_path: Path, line: str, told: str) -> None:
+    """RELIABILITY, CLI: one line and exit 1, no traceback; nothing is made."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "f").write_bytes(b"x")
+    script = f'"$0" -m remote_store.cli {line.format(work)}'
+    run = subprocess.run(
+        ["sh", "-c", script, sys.executable], env=command.environ, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr.startswith("remote-store: ")
+    assert told in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert os.listdir(work) == ["f"]
+
+
+def test_errors_are_printed_so_that_a_terminal_is_safe(here: Shell) -> None:
+    """RELIABILITY, CLI: names in errors too, which a server may have chosen."""
+    assert "no\\x1b]0;file" in here("cat", "no\x1b]0;file", code=3).stderr
 
 
 def test_progress_is_shown_on_a_terminal_alone(command: Command, tmp_path: Path) -> None:
