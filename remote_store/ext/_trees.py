@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -75,7 +76,13 @@ class _Run:
         self._pinned = source._backend.name.removeprefix("async-") in PINNED
 
     async def run(self) -> TreeReport:
-        """Go through both trees."""
+        """Go through both trees. What a callback raises ends it, as it is."""
+        try:
+            return await self._run()
+        except _CallbackError as failed:
+            raise failed.error from None
+
+    async def _run(self) -> TreeReport:
         if self._target is not None:
             async for info in self._target.list_files("", recursive=True):
                 if self._chosen(str(info.path)):
@@ -170,12 +177,14 @@ class _Run:
 
     def _tell(self, event: TreeEvent) -> None:
         if self._options.on_event is not None:
-            self._options.on_event(event)
+            with _as_callback():
+                self._options.on_event(event)
 
     def _moved_on(self, count: int, key: str) -> None:
         self._done += count
         if self._options.progress is not None:
-            self._options.progress(self._done, self._total, key)
+            with _as_callback():
+                self._options.progress(self._done, self._total, key)
 
     # One file
 
@@ -233,6 +242,22 @@ class _Run:
         both = digests[0] is not None and digests[1] is not None and digests[0].algorithm == digests[1].algorithm
         if result.size != count or (both and digests[0] != digests[1]):
             raise IntegrityError(f"What was written is not what was read: {key}", path=key)
+
+
+class _CallbackError(Exception):
+    """What the caller's own function raised, on its way to the caller: an OSError of it is no file's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def _as_callback() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # unwrapped by `run`
+        raise _CallbackError(error) from error
 
 
 class _Told(AsyncIterator[bytes]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from remote_store import (
     FileInfo,
     IntegrityError,
     InvalidPath,
+    NoSpace,
     NotFound,
     PreconditionFailed,
     RemotePath,
@@ -172,15 +174,20 @@ def test_progress_is_told_in_bytes(face: ExtFace, source: Path) -> None:
     assert sum(now[2] == "d/e/c.bin" for now in told) > 1, "a large file is told as it goes"
 
 
+@pytest.mark.parametrize("error", [KeyError("mine"), BrokenPipeError("mine"), NotFound("mine")], ids=repr)
 @pytest.mark.parametrize("hook", ["progress", "on_event"])
-def test_a_callback_that_raises_ends_the_run(face: ExtFace, source: Path, hook: str) -> None:
-    """RELIABILITY: as it is, without a group around it."""
+def test_a_callback_that_raises_ends_the_run(face: ExtFace, source: Path, hook: str, error: Exception) -> None:
+    """RELIABILITY: as it is, without a group around it, and not as the error of a file."""
+    calls: list[object] = []
 
-    def fail(*_: object) -> None:
-        raise KeyError("mine")
+    def fail(*args: object) -> None:
+        calls.append(args)
+        raise error
 
-    with pytest.raises(KeyError, match="mine"):
-        face.ext("trees", "copy_tree", source, face.store, **{hook: fail})
+    with pytest.raises(type(error), match="mine") as raised:
+        face.ext("trees", "copy_tree", source, face.store, concurrency=1, **{hook: fail})
+    assert raised.value is error
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), (1.5, TypeError)])
@@ -263,6 +270,35 @@ def test_each_file_that_fails_is_told_and_the_rest_is_done(tmp_path: Path) -> No
     notes = [note for error in raised.value.exceptions for note in error.__notes__]
     assert sorted(notes) == sorted(f"file: {key}" for key in files if key != "good")
     assert files_of(target) == {"good": b"1"}
+
+
+def test_a_disk_that_is_full_half_way_is_told_for_each_file_and_the_run_goes_on_when_there_is_room(
+    face: ExtFace, tmp_path: Path
+) -> None:
+    """Issue 10: the files that still fit are copied, the others are NoSpace; nothing half written is left."""
+    files = {f"d/{number}": bytes([number]) * 300_000 for number in range(6)} | {"z": b"small"}
+    source, room = grow(tmp_path / "source", files), {"left": 1_000_000}
+    write = os.write
+
+    def bounded(fd: int, data: Any) -> int:
+        if not room["left"]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        count = write(fd, memoryview(data)[: room["left"]])
+        room["left"] -= count
+        return count
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", bounded)
+        with pytest.raises(TreeError) as raised:
+            face.ext("trees", "copy_tree", source, tmp_path / "to", concurrency=1)
+    report = raised.value.report
+    assert {type(error) for error in raised.value.exceptions} == {NoSpace}
+    assert (report.copied, report.failed) == (len(files_of(tmp_path / "to")), len(raised.value.exceptions))
+    assert report.copied >= 3
+    assert report.copied + report.failed == len(files)
+    assert files_of(tmp_path / "to").items() <= files.items()
+    assert face.ext("trees", "copy_tree", source, tmp_path / "to").skipped == report.copied
+    assert files_of(tmp_path / "to") == files
 
 
 @pytest.mark.parametrize("more", [b"longer", b""], ids=["grows", "shrinks"])
