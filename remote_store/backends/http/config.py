@@ -82,8 +82,13 @@ class HttpConfig:
         return unquote(url.removeprefix(self.base_url)) if url.startswith(self.base_url) else url
 
     def request_headers(self) -> dict[str, str]:
-        """Return the headers of every request to the server itself; elsewhere only the last two go."""
-        return {name: value.reveal() for name, value in self.headers.items()} | PLAIN
+        """Return the headers of every request to the server itself: the user's, then those of `PLAIN` that go anywhere.
+
+        The user's own User-Agent stands, which some servers ask for; bytes are wanted unencoded whatever was said.
+        """
+        own = {name: value.reveal() for name, value in self.headers.items() if name.lower() != "accept-encoding"}
+        named = {name.lower() for name in own}
+        return own | {name: value for name, value in PLAIN.items() if name.lower() not in named}
 
     def httpx(self) -> Any:
         """Return the module of the HTTP library, None where the blocking transport is to be used."""

@@ -422,6 +422,17 @@ def test_a_redirect_is_followed_with_the_headers_on_the_same_server(client: Clie
     assert client.do("read_ranges", "k", [(5, 9)], headers=headers) == [DATA[5:9]]
 
 
+@pytest.mark.parametrize("name", ["User-Agent", "user-agent"])
+def test_the_user_s_own_agent_is_sent_and_bytes_are_asked_for_as_they_are(client: Client, name: str) -> None:
+    """CONTRACT 152: `headers` go with every request to the server; some serve nobody who does not name himself."""
+    client.web.put("k", DATA)
+    assert client.do("read_bytes", "k", headers={name: "us me@example.org", "accept-encoding": "gzip"}) == DATA
+    assert client.web.asked[-1].headers["user-agent"] == "us me@example.org"
+    assert client.web.asked[-1].headers["accept-encoding"] == "identity"
+    client.do("read_bytes", "k")
+    assert client.web.asked[-1].headers["user-agent"].startswith("remote-store-aio/")
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_credentials_go_to_another_host(client: Client, status: int) -> None:
     """RELIABILITY 16: the file is read there, without any of the user's headers."""
