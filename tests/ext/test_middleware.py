@@ -238,9 +238,16 @@ async def test_no_more_calls_are_in_flight_than_allowed() -> None:
     assert backend.most == 3
 
 
-def test_threads_wait_for_a_place() -> None:
-    """Issue 10, sync: two calls are in, the third waits until one has left."""
-    entered, leave, waiting = threading.Semaphore(0), threading.Event(), threading.Event()
+def test_threads_wait_for_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 10, sync: two calls are in, the third finds no place and waits until one has left."""
+    entered, leave, refused = threading.Semaphore(0), threading.Event(), threading.Event()
+
+    class Told(threading.BoundedSemaphore):
+        def __enter__(self) -> bool:
+            if self.acquire(blocking=False):
+                return True
+            refused.set()
+            return self.acquire()
 
     class Slow(MemoryBackend):
         inside = 0
@@ -251,23 +258,20 @@ def test_threads_wait_for_a_place() -> None:
             leave.wait(30)
             return False
 
-    store = middleware.limit(Store(Slow()), 2)
-
-    def ask() -> None:
-        waiting.set()
-        store.exists("k")
-
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "BoundedSemaphore", Told)
+        store = middleware.limit(Store(Slow()), 2)
+    threads = [threading.Thread(target=store.exists, args=("k",)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for _ in range(2):
         assert entered.acquire(timeout=30)
-    assert not entered.acquire(timeout=0.05)
+    assert refused.wait(30)
     assert Slow.inside == 2
     leave.set()
     for thread in threads:
         thread.join(30)
-    assert Slow.inside == 3
+    assert entered.acquire(blocking=False)
 
 
 def test_content_that_is_read_from_the_same_store_needs_no_second_place(face: ExtFace) -> None:

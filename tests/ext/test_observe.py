@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -270,21 +271,17 @@ def test_a_full_buffer_drops_with_a_warning(caplog: pytest.LogCaptureFixture) ->
 
 def test_a_handler_that_raises_does_not_end_the_thread() -> None:
     """RELIABILITY: a callback that raises; the next events are handed over."""
-    import threading
-
-    second = threading.Event()
-    calls: list[int] = []
+    first, second = threading.Event(), threading.Event()
 
     def handler(events: list[StoreEvent]) -> None:
-        calls.append(len(events))
-        if len(calls) == 1:
+        if not first.is_set():
+            first.set()
             raise RuntimeError("handler")
         second.set()
 
     observer = BufferedObserver(handler, flush_interval=0.001)
     observer.on_event(event())
-    while not calls:
-        threading.Event().wait(0.001)
+    assert first.wait(10)
     observer.on_event(event())
     assert second.wait(10)
     observer.close()
