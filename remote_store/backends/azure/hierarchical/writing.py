@@ -8,6 +8,7 @@ import anyio
 
 from ...._contract._async.content import AsyncContent
 from ...._core.errors import RemoteStoreError
+from ...._http.heard import heard
 from ...._http.parts import Cutter, Part, send_parts
 from ...._http.retrying import SETTLE_SECONDS, Fault, Retrier
 from ..answers import Put
@@ -24,6 +25,8 @@ __all__ = ["TreeWriter"]
 
 log = logging.getLogger("remote_store.azure")
 
+HEARD_SECONDS = 1.5
+"""How long a cancelled write waits for the answer about the file that it has asked for."""
 CLEANUP_SECONDS = 10.0
 """For the removal of a temporary file; what stays is hidden, and abort_uploads removes it."""
 _TELLING = REFUSED | MISSING | {"SourcePathNotFound"}
@@ -51,7 +54,8 @@ class TreeWriter:
             temporary = temporary_beside(order.key)
             write_id = new_write_id()
             try:
-                await self._create(temporary, order, write_id)
+                # Heard to its end when cancelled: a file that is made after its removal would stay.
+                await heard(lambda: self._create(temporary, order, write_id), HEARD_SECONDS)
                 await send_parts(
                     [first] if first is not None else [],
                     source,

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -228,6 +229,33 @@ async def test_a_cancelled_write_leaves_nothing(account: FakeAccount, shelf: She
     assert scope.cancelled_caught
     assert shelf.files() == []
     await backend.write("f", b"the pool is usable")
+
+
+async def test_a_write_cancelled_while_its_file_is_made_leaves_nothing(
+    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+) -> None:
+    """The service makes the temporary file after the cancellation: its answer is heard, then it is removed."""
+    token = anyio.lowlevel.current_token()
+    asked_again = threading.Event()
+
+    def late(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
+        anyio.from_thread.run_sync(scope.cancel, token=token)
+        asked_again.wait(0.2)  # set by a removal that did not wait for this answer
+        return carry_out()
+
+    def removal(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
+        try:
+            return carry_out()
+        finally:
+            asked_again.set()
+
+    account.fail("create", late)
+    account.fail("delete", removal)
+    with anyio.CancelScope() as scope:
+        await backend.write_atomic("f", b"x")
+    assert scope.cancelled_caught
+    assert asked_again.is_set()
+    assert shelf.files() == []
 
 
 @pytest.mark.parametrize("verb", ["create", "append", "flush", "rename"])
