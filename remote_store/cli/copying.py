@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Annotated, Any, BinaryIO, cast
 
 import typer
@@ -239,11 +240,38 @@ class _Transfer:
                 self._failed += 1
                 self._teller.failed(key, error)
             if not place.is_root and not any(place.tree().list_files("", recursive=True)):
-                place.store.delete_folder(place.key, recursive=True, missing_ok=True)
+                self._clear(place, done)
         self._done += report.copied
         self._skipped += report.skipped
         self._failed += report.failed
         self._bytes += report.bytes
+
+    def _clear(self, place: Place, done: list[str]) -> None:
+        """Remove the folders that are empty now. What is in no listing stays, and is told: links to elsewhere, pipes."""
+        if not place.store.is_folder(place.key):
+            return  # no keys, no folders
+        kept: set[str] = set()
+        for key in sorted(_folders(place, done), key=lambda key: key.count("/"), reverse=True):
+            if key not in kept:
+                try:
+                    place.store.delete_folder(key, missing_ok=True)
+                    continue
+                except (RemoteStoreError, OSError) as error:
+                    self._failed += 1
+                    self._teller.failed(key, error)
+            kept.add(key.rpartition("/")[0])
+
+
+def _folders(place: Place, done: list[str]) -> set[str]:
+    """Return a folder and those in it that are known to be no links: where files were, and locally all."""
+    found = {place.key}
+    top = place.store.native_path(place.key) if place.local else ""
+    if os.path.islink(top):
+        return found
+    inner = [os.path.relpath(folder, top).replace(os.sep, "/") for folder, _, _ in os.walk(top)] if top else []
+    for key in done:
+        inner += [str(parent) for parent in PurePosixPath(key).parents]
+    return found | {f"{place.key}/{key}" for key in inner if key != "."}
 
 
 def _same_place(place: Place, target: Place) -> bool:

@@ -325,6 +325,27 @@ def test_a_file_under_the_name_of_a_linked_folder_is_itself(here: Shell) -> None
     assert (Path("real/f").read_bytes(), Path("link").is_symlink()) == (b"x", False)
 
 
+def test_moving_a_folder_keeps_what_was_not_moved(here: Shell) -> None:
+    """Issue 10: a link to elsewhere or to nothing, and a pipe, are in no listing: the folder stays with them, and is told."""
+    for folder in ("tree/sub/links", "tree/empty/inner", "tree/pipes", "elsewhere/none"):
+        Path(folder).mkdir(parents=True)
+    Path("tree/f").write_bytes(b"x")
+    Path("tree/sub/links/away").symlink_to(Path("elsewhere").absolute())
+    Path("tree/sub/links/nowhere").symlink_to("missing")
+    os.mkfifo("tree/pipes/p")
+    result = here("mv", "-r", "tree", "to", code=1)
+    assert result.stderr.count("\n") == 2
+    assert Path("to/f").read_bytes() == b"x"
+    left = sorted(str(path.relative_to("tree")) for path in Path("tree").rglob("*"))
+    assert left == ["pipes", "pipes/p", "sub", "sub/links", "sub/links/away", "sub/links/nowhere"]
+    assert Path("tree/sub/links/away").is_symlink()
+    assert Path("elsewhere/none").is_dir()
+    Path("plain/empty/inner").mkdir(parents=True)
+    Path("plain/f").write_bytes(b"x")
+    here("mv", "-r", "plain", "to2")
+    assert not Path("plain").exists()
+
+
 def test_memory_places_share_what_they_name(here: Shell) -> None:
     """Issue 3: `memory://name`."""
     with open_store("memory://cli-test") as store:
