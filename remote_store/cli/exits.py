@@ -39,6 +39,7 @@ _CODES: list[tuple[tuple[type[BaseException], ...], int]] = [
     ((NotFound, FileNotFoundError, NotADirectoryError), NOT_FOUND),
     ((PermissionDenied, PermissionError), AUTH),
     ((BackendUnavailable, ConnectionError, TimeoutError), NETWORK),
+    ((RemoteStoreError,), FAILED),  # some are ValueErrors too, but tell of what is stored, not of the command line
     ((ValueError,), USAGE),
 ]
 
