@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -256,9 +257,20 @@ def _row(generation: Generation, newest: Generation | None) -> dict[str, Any]:
         "writers": generation.writers,
         "items": generation.items,
         "bytes": generation.total_bytes,
-        "user": dict(generation.user),
+        "user": _finite(dict(generation.user)),
         "latest": generation == newest,
     }
+
+
+def _finite(value: Any) -> Any:
+    """Return JSON without NaN and infinity, which a diverged loss may be and JSON has no word for: null instead."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    return value
 
 
 def _item(item: Item) -> dict[str, Any]:
@@ -281,4 +293,4 @@ def _printable(text: str) -> str:
 
 
 def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, indent=2))
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))

@@ -48,6 +48,21 @@ def test_ls(command: Command, saved: Path) -> None:
     assert rows[0]["user"] == {"loss": 15}
 
 
+def test_a_loss_that_is_no_number_is_null_for_machines(command: Command, tmp_path: Path) -> None:
+    """RFC 8259, section 6: JSON has no NaN; a script that reads it must not fail on a diverged training."""
+    user = {"loss": float("nan"), "all": [1.5, float("inf")], "by": {"valid": float("-inf")}}
+    with CheckpointManager(str(tmp_path)) as manager:
+        manager.save({"w": b"1"}, step=1, user=user)
+
+    def refused(token: str) -> None:
+        raise AssertionError(token)
+
+    for verb in ("ls", "inspect"):
+        document = json.loads(command.run("checkpoint", verb, tmp_path, "--json").stdout, parse_constant=refused)
+        row = document[0] if verb == "ls" else document
+        assert row["user"] == {"loss": None, "all": [1.5, None], "by": {"valid": None}}
+
+
 def test_inspect(command: Command, saved: Path) -> None:
     done = command.run("checkpoint", "inspect", saved, 10)
     assert done.returncode == 0, done.stderr
