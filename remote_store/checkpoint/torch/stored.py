@@ -51,7 +51,11 @@ def stored(index: MetadataIndex, info: Any) -> Stored:
     offset = _checked_number("offset", getattr(info, "offset", None), name)
     length = _checked_number("length", getattr(info, "length", None), name)
     descriptors = getattr(info, "transform_descriptors", None) or ()
-    if not all(isinstance(entry, str) for entry in descriptors):
+    if (
+        isinstance(descriptors, str)
+        or not isinstance(descriptors, Sequence)
+        or not all(isinstance(entry, str) for entry in descriptors)
+    ):
         raise ValueError(f"item {name!r}: transform_descriptors are no texts")
     raw = _checked_raw(getattr(info, "rs_raw", None), length, name)
     try:

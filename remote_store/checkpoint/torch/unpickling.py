@@ -12,7 +12,14 @@ from typing import Any
 import torch
 from torch.distributed.checkpoint import metadata as torch_metadata
 from torch.distributed.checkpoint.filesystem import _StorageInfo
-from torch.distributed.checkpoint.metadata import Metadata, MetadataIndex, TensorProperties
+from torch.distributed.checkpoint.metadata import (
+    BytesStorageMetadata,
+    Metadata,
+    MetadataIndex,
+    StorageMeta,
+    TensorProperties,
+    TensorStorageMetadata,
+)
 
 from . import opcodes
 
@@ -26,6 +33,8 @@ FILESYSTEM_MODULES = (
     "torch.distributed.checkpoint.filesystem",
     "nemo_automodel.components.checkpoint._backports.filesystem",  # NeMo Automodel has its own copy of the class
 )
+DESCRIPTIONS = (TensorStorageMetadata, BytesStorageMetadata)
+"""What metadata may say of an item."""
 PATHS = {
     "PurePath": pathlib.PurePath,
     "PurePosixPath": pathlib.PurePosixPath,
@@ -127,9 +136,14 @@ def _checked(found: Any) -> Metadata:
     described = getattr(found, "state_dict_metadata", None)
     if not isinstance(described, dict):
         raise pickle.UnpicklingError("the metadata describe nothing")
+    strange = [type(value).__name__ for value in described.values() if not isinstance(value, DESCRIPTIONS)]
+    if strange:
+        raise pickle.UnpicklingError(f"the metadata describe an item by a {strange[0]}")
     for name in ("planner_data", "storage_data", "storage_meta", "version"):
         if not hasattr(found, name):
             setattr(found, name, None)
+    if found.storage_meta is not None and not isinstance(found.storage_meta, StorageMeta):
+        raise pickle.UnpicklingError(f"the metadata's storage_meta is a {type(found.storage_meta).__name__}")
     stored = found.storage_data
     if stored is not None and not (isinstance(stored, dict) and all(isinstance(key, MetadataIndex) for key in stored)):
         raise pickle.UnpicklingError("the metadata's storage_data is no table of items")

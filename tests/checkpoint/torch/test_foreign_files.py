@@ -288,6 +288,7 @@ MARKS = [
     {"rs_raw": (0, 1 << 40)}, {"rs_raw": "x"}, {"rs_raw": (-1, 5)}, {"rs_raw": (0.5, 5)}, {"rs_blocks": "x"},
     {"rs_blocks": ("crc64nvme", 0, b"")}, {"rs_blocks": ("crc64nvme", 32768, b"123")}, {"rs_blocks": ("md5", 32768, bytes(8))},
     {"rs_blocks": ("crc64nvme", 32768, b"")}, {"rs_blocks": ("crc64nvme", True, bytes(8))}, {"transform_descriptors": [3]},
+    {"transform_descriptors": 3}, {"transform_descriptors": "x"},
 ]  # fmt: skip
 
 

@@ -182,6 +182,26 @@ def test_what_torch_saves_in_every_protocol_is_read() -> None:
         assert found.storage_meta == StorageMeta(pathlib.PurePosixPath("/a/b"), "x")
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"storage_meta": 5},
+        {"storage_meta": {"checkpoint_id": "x"}},
+        {"state_dict_metadata": {"a": 3}},
+        {"state_dict_metadata": {"a": None}},
+        {"state_dict_metadata": [1]},
+        {"storage_data": {"a": 1}},
+    ],
+    ids=str,
+)
+def test_parts_of_another_type_are_no_metadata(parts: dict[str, Any]) -> None:
+    """F5: another type inside is an UnpicklingError, not whatever its first use would raise."""
+    metadata = good()
+    vars(metadata).update(parts)
+    with pytest.raises(pickle.UnpicklingError, match="metadata"):
+        read_metadata(pickle.dumps(metadata))
+
+
 class Planned:
     """What a planner of a user's own puts into metadata."""
 
