@@ -75,8 +75,10 @@ def objects_of(store: Any) -> Objects:
     """Return the verbs over a Store, an AsyncStore or whatever has the methods of one of them.
 
     Of a plain Store over an untouched twin the async original is used: its transfers then run at the same time on
-    one loop instead of one worker thread each (DECISIONS 5).
+    one loop instead of one worker thread each (DECISIONS 5). Raises TypeError for what is no store.
     """
+    if not callable(getattr(store, "read_bytes", None)) or not callable(getattr(store, "supports", None)):
+        raise TypeError(f"store must be a Store, an AsyncStore, a URL or a path, not {type(store).__name__}")
     if type(store) is Store:
         original = original_of(store._backend)
         if original is not None:
