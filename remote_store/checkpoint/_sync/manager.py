@@ -109,8 +109,9 @@ class CheckpointManager(ManagerFace):
 
         Raises TypeError or ValueError naming an item that can't be saved, before anything is written;
         CheckpointConflict where another save has committed the step meanwhile, CheckpointIncomplete naming writers
-        that did not come, CapabilityNotSupported for a store that can't commit safely, CheckpointSaveFailed for an
-        earlier save in the background that nobody waited for.
+        that did not come, CheckpointGone for a part that was removed before the commit, CapabilityNotSupported for
+        a store that can't commit safely, CheckpointSaveFailed for an earlier save in the background that nobody
+        waited for.
         """
         self._background.raise_failed()
         order = Order.checked(step, user, writer, writers, save_id, timeout, progress)
@@ -253,7 +254,8 @@ class CheckpointManager(ManagerFace):
     def gc(self, dry_run: bool = False, min_age: float = MIN_AGE) -> CollectResult:
         """Remove checkpoints that retention no longer keeps, and what interrupted saves left `min_age` seconds ago.
 
-        With `dry_run` only tell what would be removed.
+        With `dry_run` only tell what would be removed. A save that sends nothing for `min_age` seconds is taken for an
+        interrupted one; should it go on after all, it fails at its commit with CheckpointGone.
         """
         return self._call(self._engine.gc, dry_run=dry_run, min_age=min_age)
 

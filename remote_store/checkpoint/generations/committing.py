@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -16,10 +16,11 @@ from ..._core.errors import (
     CapabilityNotSupported,
     NotFound,
     OutcomeUnknown,
+    PermissionDenied,
     PreconditionFailed,
     RemoteStoreError,
 )
-from ..errors import CheckpointConflict, CheckpointCorrupted, CheckpointIncomplete, CheckpointNotFound
+from ..errors import CheckpointConflict, CheckpointCorrupted, CheckpointGone, CheckpointIncomplete, CheckpointNotFound
 from . import documents
 from .core import Core
 from .index import Index
@@ -36,6 +37,8 @@ INLINE_BYTES = 12 << 20
 """An index up to this size lies in the manifest, if there is one writer: a request less each way."""
 FIRST_WAIT, LAST_WAIT = 0.2, 5.0
 """Seconds between looks for the other writers' indexes; the pause doubles."""
+LONG = 60.0
+"""Seconds after which a save is long."""
 CLAIM_WAITS = (0.05, 0.1, 0.2, 0.4)
 """Seconds to wait for whoever has claimed the step to commit: one request away, unless it died right there."""
 
@@ -50,6 +53,8 @@ class Commit:
     user: Mapping[str, Any]
     began: datetime
     timeout: float
+    in_pieces: bool = False
+    """Whether time may have passed between its parts: items written one by one, or a save taken up again."""
 
     @property
     def name(self) -> str:
@@ -145,18 +150,21 @@ async def commit(core: Core, order: Commit, own: Index | None) -> Manifest:
     """Commit a generation and return its manifest: this one's, or an equal one that somebody put before.
 
     With several writers it waits until all indexes are there. Raises CheckpointIncomplete naming those that did not
-    come in time, CheckpointConflict where another save has this step or generation.
+    come in time, CheckpointGone for a part that somebody has removed meanwhile, CheckpointConflict where another save
+    has this step or generation.
     """
     inline: bytes | None = None
     if order.writers == 1 and own is not None:
         data = own.document(core.digest)
-        entries = [entry_of(own, data, core.digest)]
+        entries, indexes = [entry_of(own, data, core.digest)], [own]
         if len(data) <= INLINE_BYTES:
             inline = data
         else:
             await put_index(core, order.name, own)
     else:
-        entries = await _gathered(core, order)
+        entries, indexes = await _gathered(core, order)
+    if _may_have_lost(core, order):
+        await _check_parts(core, order.name, indexes)
     await _claim(core, order)
     manifest = await _put_manifest(core, order, entries, inline)
     await _point(core, manifest)
@@ -193,17 +201,46 @@ async def _put_manifest(core: Core, order: Commit, entries: list[IndexEntry], in
     return there
 
 
-async def _gathered(core: Core, order: Commit) -> list[IndexEntry]:
+def _may_have_lost(core: Core, order: Commit) -> bool:
+    """Whether to look at the parts before the commit.
+
+    Only the first commit of a manager, which has to find out about LATEST, may go without: if all was sent in one
+    go just now, a look would be one request too many (CHECKPOINT E).
+    """
+    lasted = (datetime.now(UTC) - order.began).total_seconds()
+    return order.in_pieces or order.writers > 1 or core.pointed is not None or lasted > LONG
+
+
+async def _check_parts(core: Core, name: str, indexes: list[Index]) -> None:
+    """Raise CheckpointGone unless all parts are there: a collection that found them old may have taken them."""
+    parts = [part for index in indexes for part in index.parts]
+    if not parts:
+        return
+    try:
+        infos = await core.objects.files(core.layout.folder(name))
+    except (CapabilityNotSupported, PermissionDenied) as error:
+        log.debug("%s is committed without a look at its parts: %s", name, error)
+        return
+    sizes = {str(info.path).rpartition("/")[2]: info.size for info in infos}
+    for part in parts:
+        if sizes.get(part.name) != part.size:
+            raise CheckpointGone(
+                f"part {part.name} of {name} is gone; nothing was committed", path=core.layout.object(name, part.name),
+                part=part.name,
+            )  # fmt: skip
+
+
+async def _gathered(core: Core, order: Commit) -> tuple[list[IndexEntry], list[Index]]:
     """Wait for the indexes of all writers, and check them against one another."""
     found: dict[int, tuple[IndexEntry, Index]] = {}
     pause = FIRST_WAIT
+    # The first look is not timed: who waits for nobody is to be told who is there.
+    await _look(core, order, found)
     with anyio.move_on_after(order.timeout):
-        while True:
-            await _look(core, order, found)
-            if len(found) == order.writers:
-                break
+        while len(found) < order.writers:
             await anyio.sleep(pause)
             pause = min(pause * 2, LAST_WAIT)
+            await _look(core, order, found)
     missing = [number for number in range(order.writers) if number not in found]
     if missing:
         raise CheckpointIncomplete(
@@ -212,8 +249,9 @@ async def _gathered(core: Core, order: Commit) -> list[IndexEntry]:
             path=core.layout.folder(order.name),
             missing=missing,
         )
-    _check_names(core, order, [index for _, index in found.values()])
-    return [found[number][0] for number in range(order.writers)]
+    indexes = [found[number][1] for number in range(order.writers)]
+    _check_names(core, order, indexes)
+    return [found[number][0] for number in range(order.writers)], indexes
 
 
 async def _look(core: Core, order: Commit, found: dict[int, tuple[IndexEntry, Index]]) -> None:

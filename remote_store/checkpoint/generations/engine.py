@@ -65,6 +65,7 @@ class Order:
             raise ValueError(f"writer must be 0 to writers - 1, not {writer} of {writers}")
         if writers > 1 and save_id is None:
             raise ValueError("several writers need one save_id, the same for all of them: 16 hex digits")
+        _check_waiting(timeout, progress)
         if user is not None and not isinstance(user, Mapping):
             raise TypeError(f"user must be a mapping, not {type(user).__name__}")
         json.dumps(dict(user or {}))  # raises for what is no JSON, before anything is written
@@ -76,9 +77,19 @@ class Order:
         """The generation's name."""
         return generation_name(self.step, self.save_id)
 
-    def commit(self) -> Commit:
+    def commit(self, *, in_pieces: bool = False) -> Commit:
         """Return what is to be committed."""
-        return Commit(self.step, self.save_id, self.writers, self.user, self.began, self.timeout)
+        in_pieces = in_pieces or self.resumes
+        return Commit(self.step, self.save_id, self.writers, self.user, self.began, self.timeout, in_pieces)
+
+
+def _check_waiting(timeout: object, progress: object) -> None:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
+    if not timeout >= 0:
+        raise ValueError(f"timeout must be >= 0 seconds, not {timeout}")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be callable, not {type(progress).__name__}")
 
 
 class Session:
@@ -90,9 +101,11 @@ class Session:
         self._writer = writer
         self._index: Index | None = None
         self._committed: Manifest | None = None
+        self._in_pieces = False
 
     async def write(self, entries: list[Entry], *, last: bool = False) -> None:
         """Write entries."""
+        self._in_pieces = self._in_pieces or not last
         await self._writer.write(entries, last=last)
 
     async def finish(self) -> None:
@@ -108,7 +121,7 @@ class Session:
         if self._committed is None:
             await self.finish()
             try:
-                self._committed = await commit(self._core, self.order.commit(), self._index)
+                self._committed = await commit(self._core, self.order.commit(in_pieces=self._in_pieces), self._index)
             except BaseException:
                 await self.withdraw()
                 raise

@@ -97,6 +97,33 @@ def test_arguments_that_cannot_be_are_refused_at_once(options: dict[str, Any], e
         AsyncCheckpointManager(AsyncStore(AsyncMemoryBackend()), **options)
 
 
+@pytest.mark.parametrize("store", [None, 3, object(), b"memory://x"])
+def test_what_is_no_store_is_refused_at_once(store: Any) -> None:
+    for kind in (AsyncCheckpointManager, CheckpointManager):
+        with pytest.raises(TypeError, match="store must be"):
+            kind(store)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"timeout": -1}, ValueError),
+        ({"timeout": float("nan")}, ValueError),
+        ({"timeout": "10"}, TypeError),
+        ({"timeout": None}, TypeError),
+        ({"progress": 3}, TypeError),
+    ],
+)
+def test_how_a_save_waits_and_tells_is_checked_before_it_writes(
+    memory: Desk, options: dict[str, Any], error: type[Exception]
+) -> None:
+    manager = memory.manager()
+    for verb in ("save", "save_async"):
+        with pytest.raises(error, match=next(iter(options))):
+            memory.do(lambda verb=verb: getattr(manager, verb)({"a": b"1"}, step=1, **options))
+    assert memory.files() == {}
+
+
 class Forgetful(AsyncMemoryBackend):
     """A store that ignores overwrite=False, and doesn't claim otherwise."""
 

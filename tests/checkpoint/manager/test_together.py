@@ -8,11 +8,13 @@ from typing import Any
 import anyio
 import pytest
 
+from remote_store import PermissionDenied
 from remote_store.aio import AsyncStore
 from remote_store.backends.memory.backend import AsyncMemoryBackend
 from remote_store.checkpoint import (
     AsyncCheckpointManager,
     CheckpointConflict,
+    CheckpointGone,
     CheckpointIncomplete,
     CheckpointManager,
     Generation,
@@ -196,3 +198,52 @@ def test_arguments_of_writers_are_checked(memory: Desk) -> None:
         with pytest.raises(error):
             memory.do(lambda options=options: manager.save({"a": 1}, **{"step": 1, **options}))
     assert memory.files() == {}
+
+
+def test_a_save_whose_parts_were_collected_is_not_committed(near: Desk) -> None:
+    """D6 and issue 6: another job took the save for an interrupted one; nothing that can't be loaded is committed."""
+    manager, other = near.manager(part_size=1024), near.manager()
+    before = near.do(lambda: other.save({"w": b"old"}, step=1))
+    save = near.do(lambda: manager.begin(2))
+    near.do(lambda: save.write("w", bytes(5000)))
+    assert near.do(lambda: other.gc(min_age=0)).leftovers == [f"000000000002-{save.save_id}"]
+    near.do(lambda: save.write("x", bytes(5000)))
+
+    with pytest.raises(CheckpointGone, match="nothing was committed"):
+        near.do(save.commit)
+    assert near.do(manager.latest) == near.do(near.manager().latest) == before
+    # What was lost is sent again by a later try.
+    near.do(lambda: manager.save({"w": bytes(5000), "x": bytes(5000)}, step=2, save_id=save.save_id))
+    assert near.do(lambda: manager.load(step=2)) == {"w": bytes(5000), "x": bytes(5000)}
+
+
+def test_parts_of_another_writer_that_were_collected_are_missed(near: Desk) -> None:
+    """D7: the indexes are checked, and what they name."""
+    managers = [near.manager(part_size=1024) for _ in range(2)]
+    order = {"step": 3, "writers": 2, "save_id": SAVE_ID}
+    with pytest.raises(CheckpointIncomplete) as early:
+        near.do(lambda: managers[0].save({"a": bytes(3000)}, writer=0, timeout=0, **order))
+    assert early.value.missing == [1], "a commit that doesn't wait still looks who is there"
+    lost = next(key for key in near.files() if "part-00000-00001" in key)
+    near.delete(lost)
+
+    with pytest.raises(CheckpointGone) as caught:
+        near.do(lambda: managers[1].save({"b": b"1"}, writer=1, timeout=0, **order))
+    assert caught.value.part == lost.rpartition("/")[2]
+    assert manifests(near) == []
+
+
+def test_whoever_may_not_list_saves_all_the_same() -> None:
+    """Keys that may read and write alone are enough for a save: the look at its parts is left out."""
+
+    class Blind(AsyncMemoryBackend):
+        def list_files(self, path: str, **options: Any) -> Any:
+            raise PermissionDenied("listing is not allowed", path=path)
+
+    async def main() -> None:
+        manager = AsyncCheckpointManager(AsyncStore(Blind()))
+        saved = await manager.save({"w": b"1"}, step=1)
+        assert await manager.latest() == saved
+        assert await manager.load() == {"w": b"1"}
+
+    anyio.run(main)
