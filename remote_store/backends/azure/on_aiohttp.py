@@ -8,6 +8,8 @@ from typing import Any
 import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 
+from ..._http.asyncio_closing import ends_at_once
+
 __all__ = ["aiohttp_transport"]
 
 
@@ -26,6 +28,7 @@ def aiohttp_transport(
         trust_env=environment,
     )
     session._retry_connection = False
+    ends_at_once(session.connector)
     connect, read = timeouts
     transport: AsyncHttpTransport[Any, Any] = AioHttpTransport(
         session=session, session_owner=True, connection_timeout=connect, read_timeout=read

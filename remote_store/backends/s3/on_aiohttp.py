@@ -6,6 +6,7 @@ from typing import Any
 
 from aiobotocore.httpsession import AIOHTTPSession
 
+from ..._http.asyncio_closing import ends_at_once
 from .documents import Answers, document_of, read_as_stream
 
 __all__ = ["OneTrySession"]
@@ -16,7 +17,7 @@ class OneTrySession(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no typ
 
     aiohttp sends a PUT or DELETE again by itself if its connection is closed without an answer. The first may have
     been carried out, and the second then meets its own object: we must know that to tell the truth (DECISIONS 25).
-    It follows redirects too, and what the other host says would be believed.
+    It follows redirects too, and what the other host says would be believed. Its connections end when they are closed.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -26,6 +27,11 @@ class OneTrySession(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no typ
     async def send(self, request: Any) -> Any:
         """Send a request."""
         return await read_as_stream(request, super().send, _document, _drop, self._answers)
+
+    async def _create_connector(self, proxy_url: str | None) -> Any:
+        connector = await super()._create_connector(proxy_url)
+        ends_at_once(connector)
+        return connector
 
     async def _get_session(self, proxy_url: str | None) -> Any:
         session = await super()._get_session(proxy_url)

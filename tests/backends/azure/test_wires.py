@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from remote_store._core.errors import RemoteStoreError
+from remote_store._core.errors import BackendUnavailable, RemoteStoreError
 from remote_store._core.retry import RetryPolicy
 from remote_store.backends.azure.backend import AsyncAzureBackend
 from remote_store.testing.faults import KINDS, Fault, FaultProxy
@@ -210,4 +210,15 @@ async def test_no_connection_is_left(options: dict[str, Any], container: Contain
         proxy.script()
         async for _ in backend.read("d/old"):
             break
+    assert proxy.wait_idle() == 0
+
+
+async def test_an_upload_that_stalled_leaves_no_connection(options: dict[str, Any], proxy: FaultProxy) -> None:
+    """RELIABILITY 8: asyncio keeps a connection that is closed until its peer has read what it was still to send."""
+    proxy.script(Fault("stall-upload", verb="PUT", count=0, offset=1000))
+    policy = RetryPolicy(max_attempts=2, backoff_base=0, jitter=0, timeout=1)
+    async with AsyncAzureBackend(**{**options, "retry": policy, "single_put_max": 32 * KIB * KIB}) as backend:
+        with pytest.raises(BackendUnavailable):
+            await backend.write("new", bytes(32 * KIB * KIB), overwrite=True)
+    proxy.script()  # reads on, while this loop stands still and sends nothing more
     assert proxy.wait_idle() == 0

@@ -159,6 +159,17 @@ async def test_a_trickle_is_no_sign_of_life(options: dict[str, Any], proxy: Faul
             await read(backend)
 
 
+async def test_an_upload_that_stalled_leaves_no_connection(options: dict[str, Any], proxy: FaultProxy) -> None:
+    """RELIABILITY 8: asyncio keeps a connection that is closed until its peer has read what it was still to send."""
+    proxy.script(Fault("stall-upload", verb="PutObject", count=0, offset=1000))
+    options["retry"] = RetryPolicy(max_attempts=2, backoff_base=0, jitter=0, timeout=1)
+    async with AsyncS3Backend(**options, single_put_max=64 * MIB) as backend:
+        with pytest.raises(OutcomeUnknown):
+            await backend.write("new", bytes(32 * MIB), overwrite=True)
+    proxy.script()  # reads on, while this loop stands still and sends nothing more
+    assert proxy.wait_idle() == 0
+
+
 async def test_a_source_that_changed_is_not_a_target_that_exists(
     backend: AsyncS3Backend, strict: StrictS3, proxy: FaultProxy
 ) -> None:
