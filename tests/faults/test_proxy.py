@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from remote_store.testing.faults import KINDS, Fault, FaultProxy, ProxyFailed, noise
+from remote_store.testing.faults.script import Script
 from tests.servers.certificates import Authority
 from tests.servers.strict import StrictS3, strict_s3
 
@@ -109,6 +110,16 @@ def test_a_count_of_0_is_for_ever_and_verbs_may_be_patterns(proxy: FaultProxy) -
 def test_the_first_of_two_faults_that_fit_strikes(proxy: FaultProxy) -> None:
     proxy.script(Fault("error", argument="500 InternalError"), Fault("error", count=2, argument="429 TooManyRequests"))
     assert [ask(proxy)[0] for _ in range(3)] == [500, 429, 200]
+
+
+def test_what_a_script_strikes_is_let_go_with_that_script() -> None:
+    """A thread that was slow to hold its exchange back held it for the script after, and so a connection for ever."""
+    script = Script()
+    script.load([Fault("blackhole")])
+    strike = script.asking(1, "GetObject", "GET", "/b/file", used=False)
+    script.load([])
+    assert strike.ended.is_set()
+    assert not script.ended.is_set()
 
 
 def test_the_same_seed_gives_the_same_bytes(proxy: FaultProxy) -> None:

@@ -36,8 +36,10 @@ class Strike:
     fault: Fault | None
     match: int
     record: Record
-    script: int = 0
-    """The number of the script, from 1 on."""
+    script: int
+    """The number of the script that struck, from 1 on."""
+    ended: threading.Event
+    """What is set when that script ends: another may have begun by the time that the exchange is held back."""
 
 
 class Script:
@@ -89,20 +91,21 @@ class Script:
 
     def _decide(self, connection: int, verb: str, method: str, target: str, fits: Any) -> Strike:
         record = Record(connection, verb, target)
-        chosen: tuple[Fault, int] | None = None
+        chosen: Fault | None = None
+        match = 0
         with self._lock:
             for index, fault in enumerate(self._faults):
                 if not _named(fault, verb, method) or not fits(fault):
                     continue
                 self._matches[index] += 1
                 if chosen is None and fault.strikes(self._matches[index]):
-                    chosen = fault, self._matches[index]
+                    chosen, match = fault, self._matches[index]
             if chosen is not None:
-                record.kind = chosen[0].kind
+                record.kind = chosen.kind
                 self._struck[record.kind] += 1
             if chosen is not None or verb != CONNECT:
                 self._log.append(record)
-        return Strike(None, 0, record) if chosen is None else Strike(*chosen, record, self._number)
+            return Strike(chosen, match, record, self._number, self._held)
 
     # Counts
 

@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from http.client import HTTPException
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
@@ -135,7 +136,7 @@ class Server:
         if strike.fault is not None and self._struck_at_once(strike, strike.fault, link):
             return
         if self._dialect is None:
-            pumped(link, self._upstream.host, self._upstream.port, strike, self.script.ended)
+            pumped(link, self._upstream.host, self._upstream.port, strike)
             return
         if self._certificate:
             other = strike.fault.argument if strike.fault and strike.fault.kind == "certificate" else ""
@@ -153,7 +154,7 @@ class Server:
         if fault.kind == "tls-reset":
             link.socket.recv(1)
         elif fault.kind in ("blackhole", "delay"):
-            held(link.socket, fault.seconds or None, self.script.ended)
+            held(link.socket, fault.seconds or None, strike.ended)
         elif fault.kind not in ("reset", "close"):
             return False
         strike.record.text = f"{fault.kind} as it was made"
@@ -170,23 +171,22 @@ class Server:
         if strike.fault is not None and strike.fault.kind == "stale":
             strike.record.text = "closed as the next request came"
             return False
-        request = self._with_body(request, stream, link, strike.fault)
+        request = self._with_body(request, stream, link, strike)
         delivery = self._delivery(strike, request)
         strike.record.text = delivery.text
-        self._send(delivery, link)
+        self._send(delivery, link, strike.ended)
         return delivery.end is End.KEEP and not link.doomed and request.header("connection").lower() != "close"
 
-    def _with_body(self, request: Request, stream: BinaryIO, link: Link, fault: Fault | None) -> Request:
+    def _with_body(self, request: Request, stream: BinaryIO, link: Link, strike: Strike) -> Request:
+        fault = strike.fault
         if request.header("expect").lower() == "100-continue":
             link.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if fault is None or fault.kind != "stall-upload":
             return replace(request, body=read_body(stream, request))
         size = int(request.header("content-length") or 0)
         at = fault.position(size) if fault.offset is not None else 0
-        ended = self.script.ended
-        return replace(
-            request, body=read_body(stream, request, at, lambda: held(link.socket, fault.seconds or None, ended))
-        )
+        pause = partial(held, link.socket, fault.seconds or None, strike.ended)
+        return replace(request, body=read_body(stream, request, at, pause))
 
     def _delivery(self, strike: Strike, request: Request) -> Delivery:
         assert self._dialect is not None
@@ -212,9 +212,8 @@ class Server:
     def _forward(self, request: Request) -> Answer:
         return forwarded(request, self._upstream.host, self._upstream.port, self._upstream.tls)
 
-    def _send(self, delivery: Delivery, link: Link) -> None:
+    def _send(self, delivery: Delivery, link: Link, ended: threading.Event) -> None:
         """Send what is to be sent, and say what is to become of the connection."""
-        ended = self.script.ended
         if delivery.before:
             held(link.socket, delivery.before, ended)
         for piece in delivery.first:

@@ -21,11 +21,11 @@ RAW_KINDS_UP = frozenset({"stall-upload", "flip-up"})
 """Kinds that count bytes from the client on."""
 
 
-def pumped(link: Link, host: str, port: int, strike: Strike, ended: threading.Event) -> None:
+def pumped(link: Link, host: str, port: int, strike: Strike) -> None:
     """Pass bytes on in both directions until one side closes; a fault's offset counts from the connection's start."""
     with socket.create_connection((host, port), CONNECT_SECONDS) as server:
         server.settimeout(None)
-        fault = strike.fault
+        fault, ended = strike.fault, strike.ended
         down = Flow(server, link.socket, fault if fault and fault.kind in RAW_KINDS_DOWN else None, ended)
         up = Flow(link.socket, server, fault if fault and fault.kind in RAW_KINDS_UP else None, ended)
         if fault is not None:
