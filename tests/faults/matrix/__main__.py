@@ -18,7 +18,7 @@ from tests.faults.matrix.running import run
 from tests.faults.matrix.scene import MODES, all_cells, scene
 from tests.servers.seaweedfs import seaweedfs
 
-COLUMNS = ("hang", "wrong", "partial", "foreign", "leak", "secret", "unusable", "refused")
+COLUMNS = ("hang", "wrong", "partial", "foreign", "leak", "secret", "unusable", "refused", "missed")
 
 
 def main() -> int:

@@ -166,6 +166,8 @@ def judged(scene: Scene, cell: Cell, folder: str, outcome: Outcome, decisions: l
     struck = {decision.verb for decision in decisions if decision.kind}
     verdict = Verdict(cell.name, ended, seconds=round(outcome.seconds, 2), struck=len(struck))
     faults = verdict.faults
+    if cell.row.logged and not struck:
+        faults["missed"] = "nothing was struck"
     if outcome.hung or outcome.seconds > DEADLINE + GRACE:
         faults["hang"] = f"{outcome.seconds:.1f} s"
     if error is not None and not isinstance(error, RemoteStoreError):

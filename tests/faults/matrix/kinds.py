@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from remote_store.testing.faults import Fault
+from remote_store.testing.faults.fault import CONNECT
 
 __all__ = ["ALL", "BODY", "DOCUMENT", "LIST", "UP", "Row", "rows"]
 
@@ -43,11 +44,13 @@ class Row:
     """Whether reads of a range are asked too."""
     benign: bool = False
     """Whether the right answer must come of it."""
+    connecting: bool = False
+    """Whether it strikes a connection as it is made: there must be none before."""
 
     @property
     def warm(self) -> bool:
         """Whether the connection is there, and used, before the fault."""
-        return not (self.tls or self.dns)
+        return not (self.tls or self.dns or self.connecting)
 
     @property
     def mends(self) -> bool:
@@ -57,9 +60,12 @@ class Row:
     @property
     def at_once(self) -> bool:
         """Whether it strikes the operation as a whole, not the requests of one verb."""
-        return (
-            self.dns or self.number == 1 or "connect" in self.name or self.name.startswith(("certificate", "reset in"))
-        )
+        return self.dns or self.number == 1 or self.connecting
+
+    @property
+    def logged(self) -> bool:
+        """Whether the proxy tells of it: not of a port that is closed, and it never hears of a name unknown."""
+        return not self.dns and self.number != 1
 
 
 def _row(name: str, number: int, kind: str, verbs: frozenset[str] = ALL, *, once: bool = True, ever: bool = True,
@@ -72,6 +78,7 @@ def _row(name: str, number: int, kind: str, verbs: frozenset[str] = ALL, *, once
         title = f"{name} {'once' if count else 'ever'}" if once and ever else name
         yield Row(
             title, number, made, verbs, told, ranged_too=ranged_too, tls=tls, benign=benign and count == 1,
+            connecting=on == CONNECT,
         )  # fmt: skip
 
 
@@ -98,7 +105,7 @@ def _connections() -> Iterator[Row]:
     yield from _row("refuse", 1, "refuse", once=False, on="*")
     yield Row("dns", 2, lambda verb, url: [], dns=True)
     yield from _row("reset", 3, "reset", benign=True)
-    yield from _row("reset as it connects", 3, "reset", on="connect", benign=True)
+    yield from _row("reset as it connects", 3, "reset", on=CONNECT, benign=True)
     yield from _row("black hole", 4, "blackhole")
     yield from _row("black hole, done", 4, "blackhole", done=True)
     yield from _row("late", 4, "delay", ever=False, seconds=0.15, benign=True)
@@ -180,8 +187,8 @@ def _listings() -> Iterator[Row]:
 def _tls(certificates: dict[str, str]) -> Iterator[Row]:
     for name, file in certificates.items():
         yield from _row(
-            f"certificate {name}", 22, "certificate", once=False, on="connect", tls=True, argument=file,
+            f"certificate {name}", 22, "certificate", once=False, on=CONNECT, tls=True, argument=file,
             says="PermissionDenied",
         )  # fmt: skip
-    yield from _row("reset in the handshake", 22, "tls-reset", on="connect", tls=True, benign=True)
+    yield from _row("reset in the handshake", 22, "tls-reset", on=CONNECT, tls=True, benign=True)
     yield from _row("no close_notify", 22, "no-close-notify", BODY, tls=True)
