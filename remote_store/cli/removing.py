@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -60,7 +61,16 @@ def _is_folder(place: Place, recursive: bool) -> bool:
         raise NotFound(f"Nothing is at {place.text}")
     if not recursive:
         raise InvalidPath(f"{place.text} is a folder; -r removes folders", path=place.key)
+    if place.local and _holds_current(place.store.native_path(place.key)):
+        raise InvalidPath(f"{place.text} is the current folder or holds it, which is not removed", path=place.key)
     return True
+
+
+def _holds_current(path: str) -> bool:
+    if os.path.islink(path):
+        return False  # the link alone is removed
+    folder = os.path.realpath(path)
+    return os.path.commonpath([folder, os.getcwd()]) == folder
 
 
 def _agreed(folders: list[Place]) -> bool:

@@ -228,6 +228,8 @@ BAD: list[tuple[int, tuple[str, ...]]] = [
     (2, ("rm", "/")),
     (2, ("rm", "-r", "--yes", "/")),
     (2, ("rm", "memory://m")),
+    (2, ("rm", "-r", "--yes", ".")),
+    (2, ("rm", "-r", "--yes", "folder", "..")),
     (2, ("cp", "folder", "x")),
     (2, ("cp", "-r", "folder", "folder")),
     (2, ("cp", "-r", "folder", "folder/inner")),
