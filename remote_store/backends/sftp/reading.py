@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,7 @@ from .packets import Attrs, Flag
 from .places import Node
 from .wire import Channel, Reply
 
-__all__ = ["IN_FLIGHT", "Download", "read_bytes", "read_into", "read_ranges"]
+__all__ = ["IN_FLIGHT", "MAX_RESUMES", "Download", "read_bytes", "read_into", "read_ranges"]
 
 IN_FLIGHT = 64
 """Blocks of a transfer that are under way at a time: 16 MiB, which fills 1 Gbit/s over 130 ms (DECISIONS 34)."""
@@ -25,6 +26,8 @@ FIRST = 4
 """Blocks asked for at first; twice as many each time, so that a reader who stops early has not asked for megabytes."""
 BULK = 1024 * 1024
 """Files above this are read over a channel of their own, so that small calls need not queue behind them."""
+MAX_RESUMES = 3
+"""Connections that may be lost one after the other without a single block getting through."""
 GAP = 64 * 1024
 """Bytes between two ranges that are rather read than skipped."""
 
@@ -40,6 +43,7 @@ class Download:
         self._channel: Channel | None = None
         self._handle: bytes | None = None
         self._window: deque[tuple[int, int, Reply]] = deque()
+        self._resumes = 0
         self.size = 0
 
     async def open(self) -> None:
@@ -96,17 +100,17 @@ class Download:
 
         A piece that came short is asked for again from where it ended, as the protocol demands.
         """
-        start, stop, reply = self._window[0]
-        try:
-            data = await reply.data()
-        except Fault as fault:
-            if fault.code == "EndOfFile":
-                self._window.popleft()
-                return start, b""
-            if not fault.stale and fault.code != "Stalled":
-                raise
-            await self._core.run(self._again)
-            return await self.take()
+        while True:
+            start, stop, reply = self._window[0]
+            try:
+                data = await reply.data()
+                break
+            except Fault as fault:
+                if fault.code == "EndOfFile":
+                    self._window.popleft()
+                    return start, b""
+                await self._resume(fault)
+        self._resumes = 0
         self._window.popleft()
         if not data:
             raise Fault("Garbled", "the server sent a block without bytes")
@@ -116,6 +120,14 @@ class Download:
             self.ask(start + len(data), stop)
             self._window.rotate(1)
         return start, data
+
+    async def _resume(self, fault: Fault) -> None:
+        """Go on over a new connection; raise the fault where that can't help, or has not helped too often."""
+        allowed = max(int(fault.stale), min(MAX_RESUMES, self._core.config.policy.max_attempts - 1))
+        self._resumes += 1
+        if self._resumes > allowed or not (fault.stale or fault.code == "Stalled"):
+            raise fault
+        await self._core.run(self._again)
 
     async def _again(self, connection: Connection) -> None:
         """Open the file on a new connection and ask again for all that had not come."""
@@ -219,8 +231,8 @@ async def _one(
 async def read_bytes(core: Core, key: str, path: str) -> bytes:
     """Return all of a file."""
     download = Download(core, key, path)
-    await download.open()
     try:
+        await download.open()
         stream = Stream(download)
         stream._depth = IN_FLIGHT
         found: list[bytes] = []
@@ -234,8 +246,8 @@ async def read_bytes(core: Core, key: str, path: str) -> bytes:
 async def read_into(core: Core, key: str, path: str, view: memoryview, offset: int) -> int:
     """Fill `view` with a file's bytes from `offset` on and return how many there were."""
     download = Download(core, key, path)
-    await download.open()
     try:
+        await download.open()
 
         def put(start: int, data: bytes) -> None:
             view[start - offset : start - offset + len(data)] = data
@@ -254,8 +266,8 @@ async def read_into(core: Core, key: str, path: str, view: memoryview, offset: i
 async def read_ranges(core: Core, key: str, path: str, asked: list[Range]) -> list[bytes]:
     """Return the bytes of each range; near ones are read together."""
     download = Download(core, key, path)
-    await download.open()
     try:
+        await download.open()
         size = download.size
         inside = [(min(start, size), min(stop, size)) for start, stop in asked]
         fetches = coalesce(inside, GAP, max(size, 1))
@@ -288,6 +300,4 @@ async def read_ranges(core: Core, key: str, path: str, asked: list[Range]) -> li
 
 def _home(starts: list[int], offset: int) -> int:
     """Return the start of the piece that an offset lies in: the rest of one that came short."""
-    from bisect import bisect_right
-
     return starts[bisect_right(starts, offset) - 1]

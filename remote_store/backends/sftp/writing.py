@@ -21,7 +21,7 @@ from .core import Core
 from .errors import MISSING, VAGUE, exists, exists_as_folder
 from .names import backup_name, join, temp_name
 from .packets import Attrs, Flag
-from .reading import BULK, IN_FLIGHT
+from .reading import BULK, IN_FLIGHT, MAX_RESUMES
 from .wire import Channel, Reply
 
 __all__ = ["Upload", "committed"]
@@ -32,8 +32,6 @@ ABORT_SECONDS = 10.0
 """How long a write that failed may take to remove its hidden file; after that it is left to the next connection."""
 COPY_STEP = 64 * 1024 * 1024
 """Bytes that the server copies in one request."""
-MAX_RESUMES = 3
-"""Connections that may be lost one after the other without a single block getting through."""
 
 _FRESH = Flag.WRITE | Flag.CREATE | Flag.EXCLUSIVE
 

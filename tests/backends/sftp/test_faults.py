@@ -104,6 +104,21 @@ def test_a_server_that_closes_again_and_again_is_an_error_and_not_a_torso(losing
     assert visible in (outcome, {"a": b"x" * 1_200_000})
 
 
+def test_a_server_that_closes_at_every_read_is_given_up(losing: AsyncsshServer) -> None:
+    """RELIABILITY 23, DECISIONS 24: a few connections without a single block got, then BackendUnavailable."""
+    (losing.root / "a").write_bytes(b"a" * 300_000)
+    backend = SFTPBackend(**losing.options(retry=QUICK))
+    # A connection costs six requests up to the first READ, which is lost each time; opening works.
+    losing.lose(6, each=True)
+    with pytest.raises(BackendUnavailable, match="READ"):
+        backend.read_bytes("a")
+    requests = len(losing.verbs())
+    losing.lose(0)
+    assert backend.read_bytes("a") == b"a" * 300_000
+    backend.close()
+    assert requests < 60
+
+
 def test_a_server_that_falls_silent_is_a_timeout_that_names_io_timeout(losing: AsyncsshServer) -> None:
     """RELIABILITY 4, CONTRACT 155: no hang; the connection that is silent is not used again."""
     backend = SFTPBackend(**losing.options(retry=RetryPolicy.disabled(), io_timeout=0.5))
