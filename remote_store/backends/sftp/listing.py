@@ -87,7 +87,7 @@ class Listed(Collection[FileInfo]):
 async def names_in(connection: Connection, place: bytes) -> list[Name]:
     """Return all that is in a folder, but itself and the one above."""
     channel = connection.main
-    handle = await requests.handle_of(requests.open_folder(channel, place))
+    handle = await requests.opened(requests.open_folder(channel, place))
     found: list[Name] = []
     replies = deque(requests.read_folder(channel, handle) for _ in range(READ_AHEAD))
     try:

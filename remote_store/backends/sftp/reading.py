@@ -54,7 +54,7 @@ class Download:
         node = await self._core.places.find(connection, self._key, self._path)
         attrs = self._checked(node)
         channel = await connection.bulk() if (attrs.size or 0) > BULK else connection.main
-        handle = await requests.handle_of(requests.open_file(channel, node.path, Flag.READ))
+        handle = await requests.opened(requests.open_file(channel, node.path, Flag.READ))
         self._attrs, self._channel, self._handle, self.size = attrs, channel, handle, attrs.size or 0
         channel.users += 1
 

@@ -23,6 +23,7 @@ __all__ = [
     "names_of",
     "open_file",
     "open_folder",
+    "opened",
     "path_of",
     "posix_rename",
     "read",
@@ -142,6 +143,15 @@ def copy_data(channel: Channel, source: bytes, target: bytes, start: int, size: 
 async def handle_of(reply: Reply) -> bytes:
     """Return the handle that an answer has."""
     return Cursor(await reply.get(Kind.HANDLE)).string()
+
+
+async def opened(reply: Reply) -> bytes:
+    """Return the handle that an answer has; one that comes after the caller was cancelled is closed."""
+    try:
+        return await handle_of(reply)
+    except BaseException:
+        reply.disown()
+        raise
 
 
 async def attrs_of(reply: Reply) -> Attrs:

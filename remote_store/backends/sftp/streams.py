@@ -62,15 +62,27 @@ class SFTPSource(AsyncByteSource):
         self._stream: Stream | None = None
         self._chunks: list[bytes] = []
         self._ended = False
+        self._cut = False
+
+    @property
+    def at_hand(self) -> int:
+        """How many of the next chunks are here already."""
+        return len(self._chunks)
 
     async def open(self) -> None:
         """Open the file, unless that has been done."""
         if self._stream is None:
             download = self._make()
-            await self._run(download.open)
+            try:
+                await self._run(download.open)
+            except BaseException:
+                download.drop()  # on trio it may be open by the time that a cancelled caller hears of it
+                raise
             self._download, self._stream, self.size = download, Stream(download), download.size
 
     async def __anext__(self) -> bytes:
+        if self._cut:
+            raise ValueError("a cancelled read has cut this stream short; open it again")
         if not self._chunks:
             if self._ended:
                 raise StopAsyncIteration
@@ -80,6 +92,10 @@ class SFTPSource(AsyncByteSource):
                 self._chunks = await self._run(self._stream.batch)
             except Exception:
                 await self.aclose()
+                raise
+            except BaseException:
+                self._cut = True  # what had come may be lost with the caller: to go on would leave a gap
+                self._drop()
                 raise
             self._chunks.reverse()
         if not self._chunks:
@@ -96,7 +112,11 @@ class SFTPSource(AsyncByteSource):
             with anyio.move_on_after(END_SECONDS, shield=True):
                 await self._run(download.close)
 
-    def __del__(self) -> None:
-        download = getattr(self, "_download", None)
+    def _drop(self) -> None:
+        download, self._download = self._download, None
         if download is not None:
             download.drop()
+
+    def __del__(self) -> None:
+        if getattr(self, "_download", None) is not None:
+            self._drop()

@@ -29,11 +29,12 @@ MAX_BLOCK = 255 * 1024
 class Reply:
     """The answer to one request, once it is there."""
 
-    __slots__ = ("_channel", "_event", "body", "done", "fault", "kind", "verb")
+    __slots__ = ("_channel", "_disowned", "_event", "body", "done", "fault", "kind", "verb")
 
     def __init__(self, channel: Channel, verb: str) -> None:
         self._channel = channel
         self._event: anyio.Event | None = None
+        self._disowned = False
         self.verb = verb
         self.done = False
         self.kind = 0
@@ -45,6 +46,18 @@ class Reply:
         self.kind, self.body, self.fault, self.done = kind, body, fault, True
         if self._event is not None:
             self._event.set()
+        if self._disowned:
+            self._drop()
+
+    def disown(self) -> None:
+        """Have the handle closed that this brings, or has brought: whoever waited for it was cancelled."""
+        self._disowned = True
+        if self.done:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self.kind == Kind.HANDLE:
+            self._channel.dropped.append(bytes(self.body[4:]))
 
     async def get(self, kind: int) -> bytes:
         """Wait for the answer and return its body. Raises a Fault for a refusal, a loss or an answer of another kind."""
@@ -103,7 +116,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         self.extensions: dict[bytes, bytes] = {}
         self.read_block = self.write_block = SAFE_BLOCK
         self.dropped: list[bytes] = []
-        """Handles whose stream was collected unread: a collector can't close them (CONTRACT 111)."""
+        """Handles that the next call closes: of streams collected unread (CONTRACT 111), of calls cancelled."""
         self.sent: dict[str, int] = {}
         """Requests by their verb: what the tests of round trips count."""
         self.users = 0

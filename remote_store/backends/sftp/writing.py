@@ -194,7 +194,7 @@ class Upload:
         """Open the hidden file again on a new connection: blocks have their offsets, so that none can come twice."""
         self._leave()
         channel = connection.main if self._is_small else await connection.bulk()
-        self._handle = await requests.handle_of(requests.open_file(channel, self._temp, Flag.WRITE))
+        self._handle = await requests.opened(requests.open_file(channel, self._temp, Flag.WRITE))
         self._channel = channel
         channel.users += 1
         for number, (offset, block, _) in enumerate(list(self._window)):
@@ -218,7 +218,7 @@ class Upload:
                 await self._resume(connection)
             assert self._channel is not None
             channel = self._channel
-            source = await requests.handle_of(requests.open_file(channel, place, Flag.READ))
+            source = await requests.opened(requests.open_file(channel, place, Flag.READ))
             try:
                 # In steps: a server that copies for minutes without an answer looks like one that is stuck.
                 for start, stop in ranges(0, size, COPY_STEP):
@@ -258,7 +258,9 @@ class Upload:
             while self._window:
                 await self._settle()
             synced = requests.fsync(self._channel, self._handle)
-        closed = requests.close(self._channel, self._handle)
+        # From here on the server may give the handle's number to another file: never close it twice.
+        handle, self._handle = self._handle, b""
+        closed = requests.close(self._channel, handle)
         while self._window:
             await self._window[0][2].ok()
             self._window.popleft()
@@ -274,7 +276,7 @@ class Upload:
         if not self._temp:
             return
         with anyio.move_on_after(ABORT_SECONDS, shield=True) as scope:
-            if channel is not None and not channel.lost:
+            if channel is not None and not channel.lost and self._handle:
                 requests.close(channel, self._handle)
             await self._removed(channel)
         if scope.cancelled_caught:

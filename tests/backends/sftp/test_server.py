@@ -9,11 +9,12 @@ import os
 import pickle
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from remote_store import (
@@ -168,6 +169,54 @@ async def test_a_cancelled_write_leaves_nothing(shelf: Shelf) -> None:
         group.cancel_scope.cancel()
     await backend.write("b", b"still works")
     assert shelf.names() == ["b"]
+    await backend.aclose()
+
+
+async def stream(backend: AsyncSFTPBackend) -> None:
+    """Read a large file as a stream."""
+    async for _ in backend.read("large"):
+        pass
+
+
+CANCELLED: dict[str, Callable[[AsyncSFTPBackend], Awaitable[object]]] = {
+    "read_bytes": lambda backend: backend.read_bytes("small"),
+    "read_ranges": lambda backend: backend.read_ranges("large", [(0, 9), (MIB, MIB + 9)]),
+    "stream": stream,
+    "list": lambda backend: anext(backend.list_files("")),
+    "copy": lambda backend: backend.copy("large", "other", overwrite=True),
+    "write": lambda backend: backend.write("new", b"x" * MIB, overwrite=True),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", CANCELLED)
+async def test_what_a_cancelled_call_has_opened_is_closed(shelf: Shelf, name: str) -> None:
+    """CONTRACT 115: a server that has given out all its handles serves nobody, so none may be left by a timeout."""
+    backend = AsyncSFTPBackend(**shelf.options)
+    shelf.poke("small", b"small")
+    shelf.poke("large", b"x" * (2 * MIB))
+    await backend.exists("small")
+
+    async def run(before: int, done: anyio.Event) -> None:
+        await CANCELLED[name](backend)
+        done.set()
+
+    for nth in range(1, 9):
+        before, done = sum(backend.requests_sent.values()), anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(run, before, done)
+            while sum(backend.requests_sent.values()) < before + nth and not done.is_set():
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+    latest: Any = backend._core.clients.latest
+    with anyio.fail_after(10):
+        while not all(channel.idle for channel in latest._channels):
+            await backend.exists("small")
+    await backend.exists("small")  # closes what came late
+    counts = backend.requests_sent
+    assert counts["CLOSE"] == counts.get("OPEN", 0) + counts.get("OPENDIR", 0)
+    assert all(channel.users == 0 for channel in latest._channels)
+    assert hidden(shelf.base) == []
     await backend.aclose()
 
 
