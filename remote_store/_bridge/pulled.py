@@ -25,7 +25,7 @@ T = TypeVar("T")
 _log = logging.getLogger("remote_store._async_to_sync_adapter")
 
 GULP = 1024 * 1024
-"""Bytes that `readall` asks for in one crossing between the threads."""
+"""Bytes that `readall` asks for in one crossing between the threads, and that come along where they are here already."""
 PAGE = 256
 """Entries of a listing that cross the threads together."""
 
@@ -61,12 +61,13 @@ class Source:
         return []
 
     async def gather(self, want: int) -> list[bytes]:
-        """Return chunks until they have `want` bytes together, fewer at the end."""
+        """Return chunks until they have `want` bytes together, fewer at the end; more if they are here already."""
         found: list[bytes] = []
+        room = max(want, GULP)
         async with self._turn:
             if self._chunks is None:
                 self._chunks = self._make()
-            while want > 0 and not self.ended:
+            while not self.ended and (want > 0 or (room > 0 and getattr(self._chunks, "at_hand", 0))):
                 try:
                     chunk = await self._chunks.__anext__()
                 except StopAsyncIteration:
@@ -74,6 +75,7 @@ class Source:
                     break
                 found.append(chunk)
                 want -= len(chunk)
+                room -= len(chunk)
         return found
 
     async def close(self) -> None:

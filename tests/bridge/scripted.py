@@ -37,6 +37,14 @@ class Chunks(AsyncIterator[bytes]):
             raise self.on_close
 
 
+class Arrived(Chunks):
+    """The same, of which so many as are left are here already."""
+
+    @property
+    def at_hand(self) -> int:
+        return len(self.items)
+
+
 class Reading(AsyncMemoryBackend):
     """Every read gives the same iterator."""
 

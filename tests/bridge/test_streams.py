@@ -12,7 +12,7 @@ import pytest
 from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
 from remote_store._core.errors import NotFound
 from remote_store.backends.memory.backend import AsyncMemoryBackend
-from tests.bridge.scripted import Chunks, Reading
+from tests.bridge.scripted import Arrived, Chunks, Reading
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def opened() -> Any:
     """A function that opens a stream over given chunks."""
     adapters: list[AsyncBackendSyncAdapter] = []
 
-    def over(*items: Any, **options: Any) -> tuple[Any, Chunks]:
-        chunks = Chunks(*items, **options)
+    def over(*items: Any, kind: type[Chunks] = Chunks, **options: Any) -> tuple[Any, Chunks]:
+        chunks = kind(*items, **options)
         adapters.append(AsyncBackendSyncAdapter(Reading(chunks)))
         return adapters[-1].read("a"), chunks
 
@@ -51,6 +51,15 @@ def test_the_stream_is_raw_and_goes_forward_only(opened: Any) -> None:
             with pytest.raises(io.UnsupportedOperation):
                 method()
     assert stream.closed
+
+
+@pytest.mark.parametrize(("kind", "taken"), [(Chunks, 1), (Arrived, 11)])
+def test_what_is_here_already_crosses_the_threads_together(opened: Any, kind: type[Chunks], taken: int) -> None:
+    """Issue 9: one crossing for a mebibyte, not one for each chunk; nothing is waited for that was not asked for."""
+    stream, chunks = opened(*[bytes([number]) * 100_000 for number in range(20)], kind=kind)
+    assert stream.read(1) == b"\x00"
+    assert chunks.taken == taken
+    assert stream.read() == b"".join([bytes([number]) * 100_000 for number in range(20)])[1:]
 
 
 def test_read_joins_chunks_up_to_the_size_asked_for(opened: Any) -> None:

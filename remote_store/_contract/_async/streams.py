@@ -24,6 +24,11 @@ class AsyncByteSource(AsyncIterator[bytes]):
     size: int | None = None
     etag: str | None = None
 
+    @property
+    def at_hand(self) -> int:
+        """How many of the next chunks are here already; who is on another thread takes them in one crossing."""
+        return 0
+
     async def open(self) -> None:
         """Open the object; NotFound and InvalidPath come here. Opening twice does nothing."""
 
