@@ -79,7 +79,7 @@ class SFTPConfig:
         if given["io_timeout"] is not None:
             _check_seconds("io_timeout", given["io_timeout"])
         jumps = given["jump_hosts"]
-        given["jump_hosts"] = tuple(jumps.split(",") if isinstance(jumps, str) else jumps or ())
+        given["jump_hosts"] = tuple(jumps.split(",") if isinstance(jumps, str) and jumps else jumps or ())
         for jump in given["jump_hosts"]:
             _jump(jump)
         channels = given["max_channels"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,9 @@ def _ssh_config(config: SFTPConfig) -> Any:
 
 def _private_key(config: SFTPConfig, backend: str) -> Any:
     passphrase = config.passphrase.reveal() if config.passphrase is not None else None
-    where = "pkey" if isinstance(config.pkey, Secret) else f"the file {config.pkey}"
+    # What is no file may be a key's text without its frame, which no error may show.
+    is_file = not isinstance(config.pkey, Secret) and os.path.exists(os.path.expanduser(config.pkey))
+    where = f"the file {config.pkey}" if is_file else "pkey"
     try:
         if isinstance(config.pkey, Secret):
             key = asyncssh.import_private_key(config.pkey.reveal().encode("latin-1"), passphrase)
@@ -138,7 +141,7 @@ def _private_key(config: SFTPConfig, backend: str) -> Any:
             raise PermissionDenied(f"The passphrase of {where} is missing or wrong", backend=backend) from error
         raise InvalidConfig(f"{where} has no key that can be used: {error}") from error
     except OSError as error:
-        raise InvalidConfig(f"{where} can't be read: {error.strerror}") from error
+        raise InvalidConfig(f"{where} can't be read: {error.strerror}") from (error if is_file else None)
 
 
 def _translated(error: Exception, stop: Stop, config: SFTPConfig, check: HostCheck, backend: str) -> Exception:

@@ -70,15 +70,27 @@ def _import(text: str, source: str) -> asyncssh.SSHKnownHosts:
     """Import line by line: one that is malformed must not hide the others, unless it revokes a key."""
     known = asyncssh.import_known_hosts("")
     for number, line in enumerate(text.splitlines(), 1):
+        revokes = line.lstrip().lower().startswith("@revoked")
         try:
             known.load(line)
+            if revokes:
+                _check_revoked(line)
         except ValueError:
-            if line.lstrip().startswith("@revoked"):
+            if revokes:
                 raise InvalidConfig(
                     f"{source}, line {number}: a malformed @revoked line can't be passed over"
                 ) from None
             log.warning("%s, line %d is malformed and passed over", source, number)
     return known
+
+
+def _check_revoked(line: str) -> None:
+    """Raise ValueError for a key that asyncssh would pass over without a word."""
+    text = line.split(None, 2)[2]
+    try:
+        asyncssh.import_public_key(text)
+    except asyncssh.KeyImportError:
+        asyncssh.import_certificate(text)
 
 
 def fingerprint(key: asyncssh.SSHKey) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import logging
 import subprocess
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,8 +151,13 @@ def test_a_revoked_key_is_refused_though_it_is_on_record(backend: Any, ssh_serve
 def test_a_malformed_line_is_passed_over_but_not_one_that_revokes(backend: Any, ssh_server: OpenSSH) -> None:
     """RELIABILITY, hosts: a bad line must not hide the others, nor let a revoked key in."""
     backend(known_host_keys=f"nonsense\n|1|x\n{ssh_server.known_hosts}").check_health()
-    with pytest.raises(InvalidConfig, match="line 1"):
-        backend(known_host_keys=f"@revoked oops\n{ssh_server.known_hosts}").exists("a")
+    for line in (
+        "@revoked oops",
+        "@revoked * ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG",
+        f"@Revoked {ssh_server.known_hosts}",
+    ):
+        with pytest.raises(InvalidConfig, match="line 1"):
+            backend(known_host_keys=f"{line}\n{ssh_server.known_hosts}").exists("a")
 
 
 def test_another_port_s_line_does_not_count(backend: Any, ssh_server: OpenSSH) -> None:
@@ -292,6 +298,14 @@ def test_a_key_that_is_none_is_an_invalid_config(backend: Any, key: str) -> None
         backend(pkey=key).exists("a")
 
 
+def test_a_key_without_its_frame_is_in_no_error(backend: Any, ssh_server: OpenSSH) -> None:
+    """RELIABILITY, credentials: text that is no PEM is taken for a file's name, and still is a secret."""
+    bare = "".join(ssh_server.key.read_text().splitlines()[1:-1])
+    with pytest.raises(InvalidConfig, match="pkey") as caught:
+        backend(pkey=bare).exists("a")
+    assert bare[:32] not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_user_certificate_lets_in(backend: Any, tmp_path: Path) -> None:
     """Issue 9: certificates."""
     from tests.servers.openssh import openssh
@@ -325,6 +339,12 @@ def test_a_jump_host_is_gone_through_and_checked_too(backend: Any, ssh_server: O
         through.close()
         with pytest.raises(HostKeyMismatch, match=str(gate.port)):
             backend(known_host_keys=ssh_server.known_hosts + line(gate, other_key), jump_hosts=user).exists("a")
+
+
+@pytest.mark.parametrize("none", ["", (), []])
+def test_no_jump_host_may_be_written_in_every_way(backend: Any, none: Any) -> None:
+    """An option that is empty in a URL or a variable is not given."""
+    backend(jump_hosts=none).check_health()
 
 
 def test_the_user_s_ssh_configuration_is_read_when_asked(backend: Any, shelf: Shelf, tmp_path: Path) -> None:
