@@ -67,7 +67,7 @@ class Source:
         async with self._turn:
             if self._chunks is None:
                 self._chunks = self._make()
-            while not self.ended and (want > 0 or (room > 0 and getattr(self._chunks, "at_hand", 0))):
+            while not self.ended and (want > 0 or (room > 0 and getattr(self._chunks, "at_hand", 0) > 0)):
                 try:
                     chunk = await self._chunks.__anext__()
                 except StopAsyncIteration:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import anyio
 import asyncssh
@@ -139,7 +139,7 @@ class Clients:
         self._mine: RunVar[_Slot] = RunVar("remote_store_sftp")
         self.latest: Connection | None = None
         """The connection made last, on whichever loop: what is known of the server's extensions."""
-        self.debris: list[bytes] = []
+        self.debris: set[bytes] = set()
         """Hidden files that could not be removed over a lost connection; the next one does that, on whichever loop."""
 
     def _slot(self) -> _Slot:
@@ -175,9 +175,10 @@ class Clients:
         fresh = _owner(self._config, self.label)
         slot.connection = self.latest = await anext(fresh)
         slot.owner = fresh
-        if self.debris:
-            debris, self.debris = self.debris, []
-            self.debris += await _cleared(slot.connection.main, debris)
+        debris = list(self.debris)
+        if debris:
+            # Taken off the list one by one: whoever is cancelled here leaves the rest to the next.
+            await _clear(slot.connection.main, debris, self.debris.discard)
 
     async def aclose(self) -> None:
         """Close this loop's connection; those of other loops are closed with them."""
@@ -215,9 +216,8 @@ async def _owner(config: SFTPConfig, backend: str) -> AsyncGenerator[Connection,
         await connection.aclose()
 
 
-async def _cleared(channel: Channel, debris: list[bytes]) -> list[bytes]:
-    """Remove what a lost connection left behind; return what is to be tried again, since this one is lost too."""
-    left: list[bytes] = []
+async def _clear(channel: Channel, debris: list[bytes], done: Callable[[bytes], None]) -> None:
+    """Remove what a lost connection left behind; what need not be tried again is `done`, unless this one is lost too."""
     replies = [requests.remove(channel, path) for path in debris]
     for path, reply in zip(debris, replies, strict=True):
         try:
@@ -225,5 +225,5 @@ async def _cleared(channel: Channel, debris: list[bytes]) -> list[bytes]:
         except Fault as fault:
             log.debug("leftover %r was not removed: %s", path, fault)
             if fault.may_retry:
-                left.append(path)
-    return left
+                continue
+        done(path)

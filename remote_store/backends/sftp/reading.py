@@ -100,18 +100,14 @@ class Download:
 
         A piece that came short is asked for again from where it ended, as the protocol demands.
         """
-        while True:
-            start, stop, reply = self._window[0]
-            try:
-                data = await reply.data()
-                break
-            except Fault as fault:
-                if fault.code == "EndOfFile":
-                    self._window.popleft()
-                    return start, b""
-                await self._resume(fault)
+        try:
+            data = await self._answer()
+        except Fault as fault:
+            if fault.code != "EndOfFile":
+                raise
+            return self._window.popleft()[0], b""
         self._resumes = 0
-        self._window.popleft()
+        start, stop, _ = self._window.popleft()
         if not data:
             raise Fault("Garbled", "the server sent a block without bytes")
         if len(data) > stop - start:
@@ -120,6 +116,14 @@ class Download:
             self.ask(start + len(data), stop)
             self._window.rotate(1)
         return start, data
+
+    async def _answer(self) -> bytes:
+        """Return what the oldest request brings, over other connections if need be."""
+        while True:
+            try:
+                return await self._window[0][2].data()
+            except Fault as fault:
+                await self._resume(fault)
 
     async def _resume(self, fault: Fault) -> None:
         """Go on over a new connection; raise the fault where that can't help, or has not helped too often."""

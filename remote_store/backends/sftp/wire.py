@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from threading import get_ident
 from time import monotonic
 
 import anyio
@@ -62,6 +63,8 @@ class Reply:
     async def get(self, kind: int) -> bytes:
         """Wait for the answer and return its body. Raises a Fault for a refusal, a loss or an answer of another kind."""
         if not self.done:
+            if self._channel.foreign:
+                raise gone(None)
             self._event = anyio.Event()
             await self._channel.wait(self._event)
         if self.fault is not None:
@@ -100,6 +103,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
 
     def __init__(self, stall: float | None) -> None:
         self._stall = inf if stall is None else stall
+        self._home = get_ident()
         self._ssh: asyncssh.SSHClientChannel[bytes] | None = None
         self._waiting: dict[int, Reply] = {}
         self._next_id = 0
@@ -204,6 +208,11 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         return self._lost is not None or self._ssh is None or self._ssh.is_closing()
 
     @property
+    def foreign(self) -> bool:
+        """Whether it belongs to another thread's loop, as after a close that ended the thread of a stream's loop."""
+        return get_ident() != self._home
+
+    @property
     def idle(self) -> bool:
         """Whether no request is under way."""
         return not self._waiting
@@ -213,6 +222,9 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         number = self._next_id
         self._next_id = (number + 1) & 0xFFFFFFFF
         reply = Reply(self, verb)
+        if self.foreign:
+            reply.settle(0, b"", gone(None))
+            return reply
         self.sent[verb] = self.sent.get(verb, 0) + 1
         if not self._waiting:
             self._heard = monotonic()
@@ -237,7 +249,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
 
     async def writable(self) -> None:
         """Wait until the server takes more blocks."""
-        while self._paused and self._lost is None:
+        while self._paused and self._lost is None and not self.foreign:
             if self._writable is None:
                 self._writable = anyio.Event()
             await self.wait(self._writable)

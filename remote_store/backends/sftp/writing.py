@@ -93,8 +93,10 @@ class Upload:
             await self._check_target(connection, seen)
             self._handle = await requests.handle_of(opened)
         except BaseException:
-            with anyio.move_on_after(ABORT_SECONDS, shield=True):
+            with anyio.move_on_after(ABORT_SECONDS, shield=True) as scope:
                 await self._undo(channel, opened)
+            if scope.cancelled_caught:
+                self._core.clients.debris.add(self._temp)
             self._temp = b""
             raise
         self._channel = channel
@@ -107,7 +109,7 @@ class Upload:
             await requests.remove(channel, self._temp).ok()
         except Fault:
             if channel.lost:
-                self._core.clients.debris.append(self._temp)
+                self._core.clients.debris.add(self._temp)
 
     async def _check_target(self, connection: Connection, seen: Reply) -> None:
         try:
@@ -280,10 +282,10 @@ class Upload:
                 requests.close(channel, self._handle)
             await self._removed(channel)
         if scope.cancelled_caught:
-            self._core.clients.debris.append(self._temp)
+            self._core.clients.debris.add(self._temp)
 
     async def _removed(self, channel: Channel | None) -> None:
-        if channel is None or channel.lost:
+        if channel is None or channel.lost or channel.foreign:
             connection = self._core.clients.alive()
             channel = connection.main if connection is not None else None
         try:
@@ -293,7 +295,7 @@ class Upload:
         except Fault as fault:
             if fault.code in MISSING:
                 return
-        self._core.clients.debris.append(self._temp)
+        self._core.clients.debris.add(self._temp)
 
 
 async def committed(
@@ -405,7 +407,7 @@ class _Commit:
                 return
             if self._moved is not None:
                 raise
-            self._core.clients.debris.append(self._temp)
+            self._core.clients.debris.add(self._temp)
 
     async def _create_by_rename(self, connection: Connection) -> None:
         channel = connection.main

@@ -6,9 +6,12 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from remote_store import AlreadyExists, BackendUnavailable, PreconditionFailed, RetryPolicy, TimeoutExceeded
+from remote_store.aio.backends import AsyncSFTPBackend
 from remote_store.backends import SFTPBackend
 from remote_store.testing.faults import Fault
 from tests.backends.sftp.conftest import QUICK, Wire, hidden
@@ -129,6 +132,29 @@ def test_a_server_that_falls_silent_is_a_timeout_that_names_io_timeout(losing: A
     losing.lose(0, silent=False)
     assert backend.read_bytes("a") == b"a"
     backend.close()
+
+
+@pytest.mark.anyio
+async def test_a_call_cancelled_while_leftovers_are_removed_forgets_none(losing: AsyncsshServer) -> None:
+    """Issue 9: a hidden file that was left is removed by the next connection, and if not by that, by the one after."""
+    backend = AsyncSFTPBackend(**losing.options(retry=QUICK, io_timeout=0.5))
+    leftover = losing.root / ".~tmp.a.00000000"
+    backend._core.clients.debris.add(str(leftover).encode())
+    leftover.touch()
+    losing.lose(2, silent=True)
+    async with anyio.create_task_group() as group:
+        group.start_soon(backend.exists, "a")
+        while "REMOVE" not in backend.requests_sent:
+            await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    left = set(backend._core.clients.debris)
+    losing.lose(0, silent=False)
+    assert left == {str(leftover).encode()}
+    await backend.aclose()
+    await backend.check_health()
+    assert backend._core.clients.debris == set()
+    assert not leftover.exists()
+    await backend.aclose()
 
 
 def test_a_file_that_was_replaced_while_the_connection_was_lost_is_not_mixed(losing: AsyncsshServer) -> None:

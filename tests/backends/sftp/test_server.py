@@ -614,6 +614,31 @@ def test_many_threads_share_a_connection(backend: SFTPBackend, ssh_server: OpenS
 
 
 @pytest.mark.anyio
+async def test_a_backend_closed_in_use_lets_every_call_end(shelf: Shelf) -> None:
+    """CONTRACT 108: on trio a stream goes on from another thread's loop than it began on, and must not wait for that."""
+    backend = AsyncSFTPBackend(**shelf.options)
+    data = os.urandom(16 * MIB)
+    shelf.poke("large", data)
+    outcomes: list[bytes] = []
+
+    async def whole() -> None:
+        outcomes.append(await backend.read_bytes("large"))
+
+    async def streamed() -> None:
+        outcomes.append(b"".join([chunk async for chunk in backend.read("large")]))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for function in (whole, streamed, streamed):
+                group.start_soon(function)
+            while sum(backend.requests_sent.values()) < 60:
+                await anyio.lowlevel.checkpoint()
+            await backend.aclose()
+    assert outcomes == [data] * 3
+    await backend.aclose()
+
+
+@pytest.mark.anyio
 async def test_many_tasks_share_a_connection(shelf: Shelf) -> None:
     """Issue 9: many tasks at once on one backend are correct, on trio too, with channels of their own for long ones."""
     backend = AsyncSFTPBackend(**shelf.options)
