@@ -48,7 +48,8 @@ class Sealed:
         view = draft.pieces[0] if len(draft.pieces) == 1 else _joined(draft, joined)
         draft.pieces = []
         block = block_for(draft.number, most)
-        return cls(draft.number, view, digest.of(view), block, tuple(digest.blocks([view], block)))
+        whole, sums = digest.whole_and_blocks(view, block)
+        return cls(draft.number, view, whole, block, tuple(sums))
 
 
 def _joined(draft: Draft, memory: bytearray | None) -> memoryview:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..digests import CRC64NVME, Digest, digest_for_writing, digest_named
+from ..digests import CRC64NVME, BlockSums, Digest, digest_for_writing, digest_named
 
 __all__ = ["BLOCK", "Blocks", "Summing"]
 
@@ -20,27 +20,15 @@ class Summing:
 
     def __init__(self) -> None:
         self._digest = digest_for_writing(CRC64NVME.name)
-        self._sums: list[int] = []
-        self._current = 0
-        self._room = BLOCK
+        self._sums = BlockSums(self._digest, BLOCK)
 
     def add(self, piece: bytes | memoryview) -> None:
         """Go on with the next bytes."""
-        view = memoryview(piece)
-        start = 0
-        while start < len(view):
-            stop = min(start + self._room, len(view))
-            self._current = self._digest.update(view[start:stop], self._current)
-            self._room -= stop - start
-            start = stop
-            if not self._room:
-                self._sums.append(self._current)
-                self._current, self._room = 0, BLOCK
+        self._sums.add(piece)
 
     def result(self) -> tuple[str, int, bytes]:
         """Return what is stored: the checksum's name, the block's bytes, the checksums of all blocks."""
-        sums = [*self._sums, self._current] if self._room < BLOCK else self._sums
-        return self._digest.name, BLOCK, self._digest.packed(sums)
+        return self._digest.name, BLOCK, self._digest.packed(self._sums.result())
 
 
 @dataclass(frozen=True)
@@ -74,10 +62,11 @@ class Blocks:
 
     def first_wrong(self, data: memoryview, start: int) -> tuple[int, str, str] | None:
         """Check bytes that begin at `start`, a block's beginning; return (offset, expected, got) of a wrong block."""
-        for number, offset in enumerate(range(0, len(data), self.block), start // self.block):
-            got = self.digest.of(data[offset : offset + self.block])
-            if got != self.sums[number]:
-                return start + offset, self.digest.hex(self.sums[number]), self.digest.hex(got)
+        first = start // self.block
+        found = self.digest.blocks([data], self.block)
+        for number, (expected, got) in enumerate(zip(self.sums[first : first + len(found)], found, strict=True)):
+            if got != expected:
+                return start + number * self.block, self.digest.hex(expected), self.digest.hex(got)
         return None
 
 
