@@ -1,4 +1,4 @@
-"""The Azure backend keeps the contract on an Azurite: direct, blocking, behind the bare adapter, and lifted back."""
+"""The Azure backend keeps the contract on an Azurite: direct, blocking, and lifted back (DECISIONS 5)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from remote_store._bridge.to_async import SyncBackendAdapter
-from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
-from remote_store._core.capability import Capability, CapabilitySet
 from remote_store.backends.azure.backend import AsyncAzureBackend
 from remote_store.backends.azure.sync import AzureBackend
 from remote_store.testing import BackDoor, ConformanceSuite
@@ -16,7 +14,7 @@ from tests.servers.fixtures import Container
 
 
 class OnAzurite(ConformanceSuite):
-    """What the four have in common: a fresh container, and the SDK to look into it."""
+    """What the three have in common: a fresh container, and the SDK to look into it."""
 
     flat = True
 
@@ -46,17 +44,6 @@ class TestBlocking(OnAzurite):
     @pytest.fixture
     def backend(self) -> Any:
         return AzureBackend(**self.container.options)
-
-
-class TestBareAdapter(OnAzurite):
-    """AsyncBackendSyncAdapter(AsyncAzureBackend(...)), without the twin's policies."""
-
-    backend_type = AsyncBackendSyncAdapter
-    capabilities = CapabilitySet(set(AsyncAzureBackend.CAPABILITIES) - {Capability.SEEKABLE_READ})
-
-    @pytest.fixture
-    def backend(self) -> Any:
-        return AsyncBackendSyncAdapter(AsyncAzureBackend(**self.container.options))
 
 
 class TestLifted(OnAzurite):

@@ -1,4 +1,4 @@
-"""The SFTP backend keeps the contract on an OpenSSH server: direct, blocking, behind the bare adapter, and lifted back."""
+"""The SFTP backend keeps the contract on an OpenSSH server: direct, blocking, and lifted back (DECISIONS 5)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from remote_store._bridge.to_async import SyncBackendAdapter
-from remote_store._bridge.to_sync import AsyncBackendSyncAdapter
-from remote_store._core.capability import Capability, CapabilitySet
 from remote_store.backends.sftp.backend import AsyncSFTPBackend
 from remote_store.backends.sftp.sync import SFTPBackend
 from remote_store.testing import BackDoor, ConformanceSuite
@@ -16,7 +14,7 @@ from tests.servers.openssh import Shelf
 
 
 class OnOpenSSH(ConformanceSuite):
-    """What the four have in common: a fresh folder on the server, and pathlib to look into it."""
+    """What the three have in common: a fresh folder on the server, and pathlib to look into it."""
 
     @pytest.fixture(autouse=True)
     def _fresh_folder(self, shelf: Shelf) -> None:
@@ -44,17 +42,6 @@ class TestBlocking(OnOpenSSH):
     @pytest.fixture
     def backend(self) -> Any:
         return SFTPBackend(**self.shelf.options)
-
-
-class TestBareAdapter(OnOpenSSH):
-    """AsyncBackendSyncAdapter(AsyncSFTPBackend(...)), without the twin's policies."""
-
-    backend_type = AsyncBackendSyncAdapter
-    capabilities = CapabilitySet(set(AsyncSFTPBackend.CAPABILITIES) - {Capability.SEEKABLE_READ})
-
-    @pytest.fixture
-    def backend(self) -> Any:
-        return AsyncBackendSyncAdapter(AsyncSFTPBackend(**self.shelf.options))
 
 
 class TestLifted(OnOpenSSH):
