@@ -1,7 +1,8 @@
 """`python -m benchmarks.dcp [--quick]`: torch's distributed checkpoint with our classes beside others, in one run.
 
 Contenders: torch's FileSystemWriter and Reader (1 and 4 threads) on a local disk; torch's FsspecWriter over s3fs, and
-s3torchconnector, on a SeaweedFS; ours on both. Peers that are not installed are named and left out. Each contender
+s3torchconnector, on a SeaweedFS; ours on both; and there the same bytes put and got as plain objects, several at a
+time. A run of its own counts requests, through a proxy that would spoil the times. Peers that are not installed are named and left out. Each contender
 works in a process of its own, which tells wall and CPU seconds, the peak of memory above the tensors, and for how long
 `async_save` blocked the training thread. Every load is compared with what was saved.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import statistics
@@ -18,8 +20,11 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import anyio
 
 MIB = 1 << 20
 
@@ -44,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 LOCAL = ["torch-1", "torch-4", "ours-1", "ours-4"]
-REMOTE = ["torch-s3fs", "s3torchconnector", "ours-s3"]
+REMOTE = ["raw", "torch-s3fs", "s3torchconnector", "ours-s3"]
 
 
 def remote(sizes: dict[str, int], rounds: int) -> None:
@@ -66,12 +71,16 @@ def remote(sizes: dict[str, int], rounds: int) -> None:
         for shape, amount in sizes.items():
             work = {"root": f"s3://{bucket.name}", "endpoint": server.endpoint, "shape": shape, "amount": amount}
             report(f"SeaweedFS, {shape} {amount}", REMOTE, work, rounds)
+            report(f"SeaweedFS, {shape} {amount}: requests", REMOTE[1:], {**work, "counted": True}, 1, REQUESTS)
 
 
-def report(title: str, names: list[str], work: dict[str, Any], rounds: int) -> None:
+TIMES = ("save", "save cpu", "save MiB", "load", "load cpu", "load MiB", "one layer", "blocked")
+REQUESTS = ("save", "load", "one layer")
+
+
+def report(title: str, names: list[str], work: dict[str, Any], rounds: int, columns: tuple[str, ...] = TIMES) -> None:
     """Run each contender `rounds` times, in turn, and print the medians."""
     print(f"\n{title}")
-    columns = ("save", "save cpu", "save MiB", "load", "load cpu", "load MiB", "one layer", "blocked")
     print(f"{'':18}" + "".join(f"{column:>10}" for column in columns))
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(rounds):
@@ -148,17 +157,24 @@ def state_of(shape: str, amount: int) -> dict[str, Any]:
     return state
 
 
-def measured(name: str, root: str, shape: str, amount: int, endpoint: str | None = None) -> dict[str, float] | None:
+def measured(
+    name: str, root: str, shape: str, amount: int, endpoint: str | None = None, counted: bool = False
+) -> dict[str, float] | None:
     """Save, load all, load one tensor, save in the background; return what each took."""
     import torch
     import torch.distributed.checkpoint as dcp
 
     warnings.simplefilter("ignore")
+    if name == "raw":
+        assert endpoint is not None
+        return anyio.run(raw, f"{root}/raw", endpoint, state_of(shape, amount))
     made = classes(name, root, endpoint)
     if made is None:
         return None
     writer, reader, where = made
     state = state_of(shape, amount)
+    if counted:
+        return None if endpoint is None else requests(name, root, state, endpoint)
     told: dict[str, float] = {}
     with Span(told, "save"):
         dcp.save(state, storage_writer=writer(), no_dist=True)
@@ -174,6 +190,69 @@ def measured(name: str, root: str, shape: str, amount: int, endpoint: str | None
     told["blocked"] = blocked(state, writer)
     if endpoint is None:
         shutil.rmtree(where)
+    return told
+
+
+PART = 64 * MIB
+AT_ONCE = 8
+
+
+async def raw(where: str, endpoint: str, state: dict[str, Any]) -> dict[str, float]:
+    """Put the tensors' bytes as objects of 64 MiB, eight at a time, and get them into other memory."""
+    import torch
+
+    from remote_store.aio import open_async_store
+
+    flat = torch.cat([value.reshape(-1).view(torch.uint8) for value in state.values()])
+    back = torch.zeros_like(flat)
+    source: Any = flat.numpy()
+    sink: Any = back.numpy()
+    told = {"one layer": math.nan, "blocked": math.nan}
+    async with open_async_store(where, endpoint_url=endpoint) as store:
+        with Span(told, "save"):
+            await together(lambda at, view: store.write(f"{at}", view, overwrite=True), memoryview(source))
+        with Span(told, "load"):
+            await together(lambda at, view: store.read_into(f"{at}", view), memoryview(sink))
+    assert torch.equal(flat, back), "raw objects hold something else"
+    return told
+
+
+async def together(act: Any, view: memoryview) -> None:
+    """Do something with each part of a buffer, so many at a time."""
+    slots = anyio.Semaphore(AT_ONCE)
+
+    async def one(at: int) -> None:
+        async with slots:
+            await act(at, view[at * PART : (at + 1) * PART])
+
+    async with anyio.create_task_group() as group:
+        for at in range(-(-len(view) // PART)):
+            group.start_soon(one, at)
+
+
+def requests(name: str, root: str, state: dict[str, Any], endpoint: str) -> dict[str, float] | None:
+    """Return how many requests a save, a load of all and a load of one tensor make."""
+    import torch
+    import torch.distributed.checkpoint as dcp
+
+    from remote_store.testing.faults import FaultProxy
+
+    target = {key: torch.zeros_like(value) for key, value in state.items()}
+    one = next(key for key in state if key.startswith("layer"))
+    with FaultProxy(endpoint) as proxy:
+        made = classes(name, f"{root}/counted", proxy.endpoint)
+        assert made is not None
+        writer, reader, _ = made
+        told: dict[str, float] = {}
+        acts: dict[str, Callable[[], Any]] = {
+            "save": lambda: dcp.save(state, storage_writer=writer(), no_dist=True),
+            "load": lambda: dcp.load(target, storage_reader=reader(), no_dist=True),
+            "one layer": lambda: dcp.load({one: target[one]}, storage_reader=reader(), no_dist=True),
+        }
+        for column, act in acts.items():
+            proxy.script()
+            act()
+            told[column] = sum(proxy.counters().requests.values())
     return told
 
 
