@@ -7,18 +7,31 @@ from pathlib import Path
 
 import pytest
 
+from remote_store import Backend
+from remote_store.backends import AzureBackend, SFTPBackend
 from tests.checkpoint.homes import KINDS, Home
+
+SMALL_BLOCKS = {"block_size": 256 * 1024, "max_concurrency": 4}
 
 
 @pytest.fixture(params=KINDS)
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     root = tmp_path / "home"
     root.mkdir()
-    sftp = request.getfixturevalue("shelf").options if request.param == "store-sftp" else None
-    azure = request.getfixturevalue("container").options if request.param == "store-azure" else None
-    made = Home(request.param, root, sftp, azure)
+    made = Home(request.param, root, _backend(request))
     yield made
     made.close()
+
+
+def _backend(request: pytest.FixtureRequest) -> Backend | None:
+    """A backend on a server, for the kinds that have one."""
+    if request.param == "store-sftp":
+        return SFTPBackend(**request.getfixturevalue("shelf").options)
+    if request.param == "store-azure":
+        return AzureBackend(**request.getfixturevalue("container").options, **SMALL_BLOCKS)
+    if request.param == "store-hierarchical":
+        return AzureBackend(**request.getfixturevalue("filesystem").options, **SMALL_BLOCKS)
+    return None
 
 
 @pytest.fixture

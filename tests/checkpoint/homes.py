@@ -6,21 +6,20 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from remote_store import Store, open_store
+from remote_store import Backend, Store, open_store
 from remote_store.aio import AsyncStore
-from remote_store.backends import AzureBackend, SFTPBackend
 
-__all__ = ["KINDS", "Home", "local_files"]
+__all__ = ["KINDS", "STORES", "Home", "local_files"]
 
-KINDS = ["path", "file-url", "memory-url", "store-local", "store-memory", "async-store", "store-sftp", "store-azure"]
+STORES = ["store-local", "store-memory", "store-sftp", "store-azure", "store-hierarchical"]
+"""Kinds whose store is a blocking one of the caller's."""
+KINDS = ["path", "file-url", "memory-url", "async-store", *STORES]
 
 
 class Home:
     """A place for checkpoints, with a back door that doesn't use them."""
 
-    def __init__(
-        self, kind: str, root: Path, sftp: dict[str, Any] | None = None, azure: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, kind: str, root: Path, backend: Backend | None = None) -> None:
         self.kind = kind
         self.root = root
         self.options: dict[str, Any] = {}
@@ -32,11 +31,8 @@ class Home:
             self._door = open_store(root)
             self._base = {"file-url": f"{root.as_uri()}/", "store-local": ""}.get(kind, f"{root}/")
             self.options = {"store": self._door} if kind == "store-local" else {}
-        elif sftp is not None:
-            self._door = Store(SFTPBackend(**sftp))
-            self.options = {"store": self._door}
-        elif azure is not None:
-            self._door = Store(AzureBackend(**azure, block_size=256 * 1024, max_concurrency=4))
+        elif backend is not None:
+            self._door = Store(backend)
             self.options = {"store": self._door}
         else:
             self._door = open_store(f"memory://{uuid.uuid4().hex}")

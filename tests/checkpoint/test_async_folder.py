@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from remote_store.checkpoint import AsyncCheckpoint, CheckpointNotFound, SyncCheckpoint
-from tests.checkpoint.homes import Home, local_files
+from tests.checkpoint.homes import STORES, Home, local_files
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +78,7 @@ async def test_save_of_a_reader_takes_what_it_still_has(
     """From its position to its end, left open; async files too, where the store is async."""
     if opened == "aiofiles" and anyio_backend_name == "trio":
         pytest.skip("aiofiles runs on asyncio only")
-    if opened in ("anyio", "aiofiles") and home.kind in ("store-local", "store-memory", "store-sftp", "store-azure"):
+    if opened in ("anyio", "aiofiles") and home.kind in STORES:
         pytest.skip("a Store takes no async reader: the next test")
     (tmp_path / "f").write_bytes(b"0123456789")
     if opened == "anyio":
@@ -99,7 +99,7 @@ async def test_save_of_a_reader_takes_what_it_still_has(
 
 
 async def test_a_blocking_store_says_that_it_takes_no_async_reader(home: Home, tmp_path: Path) -> None:
-    if home.kind not in ("store-local", "store-memory", "store-sftp", "store-azure"):
+    if home.kind not in STORES:
         pytest.skip("only a Store refuses")
     (tmp_path / "f").write_bytes(b"x")
     async with await anyio.open_file(tmp_path / "f", "rb") as reader:

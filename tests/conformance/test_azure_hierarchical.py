@@ -17,22 +17,9 @@ from remote_store._bridge.to_async import SyncBackendAdapter
 from remote_store.backends.azure.backend import AsyncAzureBackend
 from remote_store.backends.azure.sync import AzureBackend
 from remote_store.testing import BackDoor, ConformanceSuite
-from tests.servers.dfs import FakeAccount, Shelf, fake_account
+from tests.servers.dfs import Filesystem
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[FakeAccount]:
-    """A fake account."""
-    with fake_account() as running:
-        yield running
-
-
-@pytest.fixture
-def shelf(account: FakeAccount) -> Shelf:
-    """A fresh filesystem of it."""
-    return account.filesystem(f"test-{next(_numbers)}")
 
 
 class OnFake(ConformanceSuite):
@@ -41,11 +28,11 @@ class OnFake(ConformanceSuite):
     flat = False
 
     @pytest.fixture(autouse=True)
-    def _fresh_filesystem(self, shelf: Shelf) -> None:
-        self.shelf = shelf
+    def _fresh_filesystem(self, filesystem: Filesystem) -> None:
+        self.filesystem = filesystem
 
     def back_door(self, backend: Any) -> BackDoor:
-        return self.shelf
+        return self.filesystem
 
 
 class TestAsync(OnFake):
@@ -55,7 +42,7 @@ class TestAsync(OnFake):
 
     @pytest.fixture
     def backend(self) -> Any:
-        return AsyncAzureBackend(**self.shelf.options, hns=True)
+        return AsyncAzureBackend(**self.filesystem.options, hns=True)
 
 
 class TestBlocking(OnFake):
@@ -65,7 +52,7 @@ class TestBlocking(OnFake):
 
     @pytest.fixture
     def backend(self) -> Any:
-        return AzureBackend(**self.shelf.options, hns=True)
+        return AzureBackend(**self.filesystem.options, hns=True)
 
 
 class TestLifted(OnFake):
@@ -76,7 +63,7 @@ class TestLifted(OnFake):
 
     @pytest.fixture
     def backend(self) -> Any:
-        return SyncBackendAdapter(AzureBackend(**self.shelf.options, hns=True))
+        return SyncBackendAdapter(AzureBackend(**self.filesystem.options, hns=True))
 
 
 _REAL = os.environ.get("AZURE_HNS_CONNECTION_STRING")

@@ -10,11 +10,23 @@ from typing import Any
 import pytest
 
 from tests.servers.azurite import AzureServer, azurite, missing
+from tests.servers.dfs import FakeAccount, Filesystem, fake_account
 from tests.servers.moto import moto
 from tests.servers.openssh import OpenSSH, Shelf, openssh, sshd
 from tests.servers.seaweedfs import S3Server, in_ci, seaweedfs, weed
 
-__all__ = ["azure_server", "bucket", "container", "moto_bucket", "moto_server", "s3_server", "shelf", "ssh_server"]
+__all__ = [
+    "azure_server",
+    "bucket",
+    "container",
+    "filesystem",
+    "hierarchical_account",
+    "moto_bucket",
+    "moto_server",
+    "s3_server",
+    "shelf",
+    "ssh_server",
+]
 
 _numbers = itertools.count()
 
@@ -63,6 +75,19 @@ def container(azure_server: AzureServer) -> Iterator[Container]:
     container.client.create_container()
     yield container
     container.remove()
+
+
+@pytest.fixture(scope="session")
+def hierarchical_account() -> Iterator[FakeAccount]:
+    """A fake of an Azure account with a hierarchical namespace: there is no real server of one."""
+    with fake_account() as account:
+        yield account
+
+
+@pytest.fixture
+def filesystem(hierarchical_account: FakeAccount) -> Filesystem:
+    """A fresh filesystem of the fake account."""
+    return hierarchical_account.filesystem(f"test-{next(_numbers)}")
 
 
 @pytest.fixture

@@ -5,6 +5,6 @@ reference of Data Lake Storage Gen2 and of Blob Storage. It is strict: a request
 parameter that the reference does not have, or a position that does not fit is refused with the documented code.
 """
 
-from .serving import FakeAccount, Shelf, fake_account
+from .serving import FakeAccount, Filesystem, fake_account
 
-__all__ = ["FakeAccount", "Shelf", "fake_account"]
+__all__ = ["FakeAccount", "Filesystem", "fake_account"]

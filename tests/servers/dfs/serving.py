@@ -20,7 +20,7 @@ from .paths import Paths
 from .signing import check
 from .tree import Refused, Tree
 
-__all__ = ["FakeAccount", "Shelf", "fake_account"]
+__all__ = ["FakeAccount", "Filesystem", "fake_account"]
 
 NAME = "fakeaccount"
 Fault = Callable[[Asked, Callable[[], Answer]], Answer]
@@ -56,9 +56,9 @@ class FakeAccount:
         """What the portal gives, with both endpoints."""
         return f"AccountName={NAME};AccountKey={self.key};BlobEndpoint={self.blob_url};DfsEndpoint={self.dfs_url}"
 
-    def filesystem(self, name: str) -> Shelf:
+    def filesystem(self, name: str) -> Filesystem:
         """Make a filesystem, or take it as it is, and return what looks into it."""
-        return Shelf(self, name, self.trees.setdefault(name, Tree()))
+        return Filesystem(self, name, self.trees.setdefault(name, Tree()))
 
     def fail(self, verb: str, fault: Fault, times: int = 1) -> None:
         """Let the next requests of this verb go through `fault`."""
@@ -94,7 +94,7 @@ class FakeAccount:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Filesystem:
     """A filesystem of the account, seen from behind."""
 
     account: FakeAccount

@@ -9,7 +9,7 @@ import pytest
 
 from remote_store._core.retry import RetryPolicy
 from remote_store.backends.azure.backend import AsyncAzureBackend
-from tests.servers.dfs import FakeAccount, Shelf, fake_account
+from tests.servers.dfs import FakeAccount, Filesystem, fake_account
 
 KIB = 1024
 AT_ONCE = RetryPolicy(max_attempts=3, backoff_base=0, jitter=0, timeout=20)
@@ -23,16 +23,16 @@ def account() -> Iterator[FakeAccount]:
 
 
 @pytest.fixture
-def shelf(account: FakeAccount) -> Shelf:
+def filesystem(account: FakeAccount) -> Filesystem:
     """Its filesystem."""
     return account.filesystem("fs")
 
 
 @pytest.fixture
-def options(shelf: Shelf) -> dict[str, Any]:
+def options(filesystem: Filesystem) -> dict[str, Any]:
     """What a backend on it is made with: small blocks, no pauses."""
     sizes = {"block_size": 64 * KIB, "single_put_max": 128 * KIB, "max_concurrency": 4}
-    return {**shelf.options, **sizes, "hns": True, "retry": AT_ONCE}
+    return {**filesystem.options, **sizes, "hns": True, "retry": AT_ONCE}
 
 
 @pytest.fixture

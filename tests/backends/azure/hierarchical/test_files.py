@@ -31,7 +31,7 @@ from remote_store._store._sync.store import Store
 from remote_store.backends.azure.backend import AsyncAzureBackend
 from remote_store.backends.azure.sync import AzureBackend
 from remote_store.testing.case import Pieces
-from tests.servers.dfs import FakeAccount, Shelf
+from tests.servers.dfs import FakeAccount, Filesystem
 from tests.servers.dfs.asked import Answer, Asked
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,7 @@ def lost(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
 # Requests
 
 
-async def test_requests_are_few(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_requests_are_few(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """DECISIONS 29, where directories are real."""
     counts: dict[str, dict[str, int]] = {}
 
@@ -94,9 +94,9 @@ async def test_requests_are_few(shelf: Shelf, backend: AsyncAzureBackend) -> Non
 # Directories
 
 
-async def test_a_directory_is_not_deleted_as_a_file(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_directory_is_not_deleted_as_a_file(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """The service would delete an empty directory for a file; `delete` does not."""
-    shelf.poke("d/f", b"x")
+    filesystem.poke("d/f", b"x")
     await backend.delete("d/f")
     with pytest.raises(InvalidPath, match="is a directory"):
         await backend.delete("d")
@@ -104,15 +104,15 @@ async def test_a_directory_is_not_deleted_as_a_file(shelf: Shelf, backend: Async
 
 
 async def test_a_file_that_becomes_a_directory_is_not_deleted(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
 ) -> None:
     """Between the look at a file and its deletion a directory takes its place: it stays, and is told of."""
 
     def overtaken(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
-        shelf.tree.nodes["f"] = shelf.tree.new(directory=True)
+        filesystem.tree.nodes["f"] = filesystem.tree.new(directory=True)
         return carry_out()
 
-    shelf.poke("f", b"x")
+    filesystem.poke("f", b"x")
     account.fail("delete", overtaken)
     with pytest.raises(InvalidPath, match="is a directory"):
         await backend.delete("f")
@@ -120,35 +120,35 @@ async def test_a_file_that_becomes_a_directory_is_not_deleted(
 
 
 async def test_a_file_that_is_replaced_is_deleted(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
 ) -> None:
     """The newer file goes, after another look; where that never ends, the caller hears so."""
 
     def overtaken(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
-        shelf.poke("f", b"newer")
+        filesystem.poke("f", b"newer")
         return carry_out()
 
-    shelf.poke("f", b"x")
+    filesystem.poke("f", b"x")
     account.fail("delete", overtaken, times=2)
     await backend.delete("f")
-    assert shelf.files() == []
-    shelf.poke("f", b"x")
+    assert filesystem.files() == []
+    filesystem.poke("f", b"x")
     account.fail("delete", overtaken, times=8)
     with pytest.raises(PreconditionFailed):
         await backend.delete("f")
 
 
-async def test_directories_above_a_copy_are_no_files(shelf: Shelf, options: dict[str, Any]) -> None:
+async def test_directories_above_a_copy_are_no_files(filesystem: Filesystem, options: dict[str, Any]) -> None:
     """CONTRACT 44: `reject_write_under_file_ancestor` is about files; a directory may hold a copy."""
-    shelf.poke("d/a", b"x")
+    filesystem.poke("d/a", b"x")
     async with AsyncAzureBackend(**options, reject_write_under_file_ancestor=True) as backend:
         await backend.copy("d/a", "d/b")
-        assert shelf.peek("d/b") == b"x"
+        assert filesystem.peek("d/b") == b"x"
         with pytest.raises(InvalidPath, match="is a regular file"):
             await backend.copy("d/a", "d/a/b")
 
 
-async def test_the_mark_of_a_directory_is_hidden(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_the_mark_of_a_directory_is_hidden(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """CONTRACT 156: hdi_isfolder is in nobody's metadata, and nobody can give it."""
     await backend.write("d/f", b"x", metadata={"who": "me"})
     assert (await backend.get_file_info("d/f")).metadata == {"who": "me"}
@@ -158,25 +158,25 @@ async def test_the_mark_of_a_directory_is_hidden(shelf: Shelf, backend: AsyncAzu
         await backend.write("g", b"x", metadata={"hdi_isfolder": "true"})
 
 
-async def test_options_of_a_stream_are_kept_or_refused(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_options_of_a_stream_are_kept_or_refused(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """Headers and metadata travel through the temporary file; what can't is refused by name."""
     options = WriteOptions(content_type="text/x-own", cache_control="no-store")
     await backend.write_atomic("f", pieces(2), metadata={"who": "me"}, options=options)
-    node = shelf.tree.nodes["f"]
+    node = filesystem.tree.nodes["f"]
     assert (node.headers["content-type"], node.headers["cache-control"]) == ("text/x-own", "no-store")
     assert (await backend.get_file_info("f")).metadata == {"who": "me"}
     with pytest.raises(CapabilityNotSupported, match="tags"):
         await backend.write_atomic("g", b"x", options=WriteOptions(tags={"a": "b"}))
-    assert shelf.files() == ["f"]
+    assert filesystem.files() == ["f"]
 
 
-async def test_the_md5_of_a_stream_is_kept(shelf: Shelf, options: dict[str, Any]) -> None:
+async def test_the_md5_of_a_stream_is_kept(filesystem: Filesystem, options: dict[str, Any]) -> None:
     """DECISIONS 27: with `checksum="md5"` the file carries the whole's, and a read compares it."""
     async with AsyncAzureBackend(**options, checksum="md5") as backend:
         result = await backend.write_atomic("f", pieces(3))
         assert result.digest is not None
         assert result.digest == (await backend.get_file_info("f")).digest
-        node = shelf.tree.nodes["f"]
+        node = filesystem.tree.nodes["f"]
         node.data = b"!" + node.data[1:]
         with pytest.raises(IntegrityError):
             await backend.read_bytes("f")
@@ -195,27 +195,29 @@ async def test_the_reason_of_the_service_is_told(account: FakeAccount, backend: 
 
 @pytest.mark.parametrize("verb", ["create", "append", "flush", "rename"])
 async def test_a_failed_request_leaves_the_target(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend, verb: str
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend, verb: str
 ) -> None:
     """Wherever a write fails, the target is as it was and nothing hidden is left."""
-    shelf.poke("f", b"old")
+    filesystem.poke("f", b"old")
     account.fail(verb, lambda asked, carry_out: Answer(403, {"x-ms-error-code": "AuthorizationFailure"}))
     with pytest.raises(PermissionError):
         await backend.write_atomic("f", pieces(3), overwrite=True)
-    assert shelf.files() == ["f"]
-    assert shelf.peek("f") == b"old"
+    assert filesystem.files() == ["f"]
+    assert filesystem.peek("f") == b"old"
 
 
-async def test_a_failing_source_leaves_the_target(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_failing_source_leaves_the_target(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """A source that raises in the middle commits nothing."""
-    shelf.poke("f", b"old")
+    filesystem.poke("f", b"old")
     with pytest.raises(RuntimeError, match="the source"):
         await backend.write("f", pieces(5, RuntimeError("the source")), overwrite=True)
-    assert shelf.files() == ["f"]
-    assert shelf.peek("f") == b"old"
+    assert filesystem.files() == ["f"]
+    assert filesystem.peek("f") == b"old"
 
 
-async def test_a_cancelled_write_leaves_nothing(account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_cancelled_write_leaves_nothing(
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
+) -> None:
     """Cancelled between append and flush: the temporary file is removed under a shield."""
     with anyio.CancelScope() as scope:
 
@@ -227,12 +229,12 @@ async def test_a_cancelled_write_leaves_nothing(account: FakeAccount, shelf: She
 
         await backend.write("f", endless())
     assert scope.cancelled_caught
-    assert shelf.files() == []
+    assert filesystem.files() == []
     await backend.write("f", b"the pool is usable")
 
 
 async def test_a_write_cancelled_while_its_file_is_made_leaves_nothing(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
 ) -> None:
     """The service makes the temporary file after the cancellation: its answer is heard, then it is removed."""
     token = anyio.lowlevel.current_token()
@@ -255,110 +257,112 @@ async def test_a_write_cancelled_while_its_file_is_made_leaves_nothing(
         await backend.write_atomic("f", b"x")
     assert scope.cancelled_caught
     assert asked_again.is_set()
-    assert shelf.files() == []
+    assert filesystem.files() == []
 
 
 @pytest.mark.parametrize("verb", ["create", "append", "flush", "rename"])
 @pytest.mark.parametrize("overwrite", [False, True])
 async def test_a_lost_answer_is_found_out(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend, verb: str, overwrite: bool
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend, verb: str, overwrite: bool
 ) -> None:
     """DECISIONS 25: what was done is success, though its answer was lost and its repetition refused."""
     account.fail(verb, lost)
     result = await backend.write_atomic("f", pieces(3), overwrite=overwrite)
     assert result.size == 3 * 64 * KIB
     assert result.etag == (await backend.get_file_info("f")).etag
-    assert shelf.files() == ["f"]
+    assert filesystem.files() == ["f"]
 
 
 async def test_a_lost_rename_is_not_taken_for_another_ones(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
 ) -> None:
     """Somebody else's file at the target, ours not renamed: AlreadyExists, and it stays theirs."""
 
     def overtaken(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
-        shelf.poke("f", b"theirs")
+        filesystem.poke("f", b"theirs")
         raise ConnectionResetError
 
     account.fail("rename", overtaken)
     with pytest.raises(AlreadyExists):
         await backend.write_atomic("f", b"ours")
-    assert shelf.files() == ["f"]
-    assert shelf.peek("f") == b"theirs"
+    assert filesystem.files() == ["f"]
+    assert filesystem.peek("f") == b"theirs"
 
 
-async def test_a_condition_is_checked_by_the_rename(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_condition_is_checked_by_the_rename(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """`if_match` reaches the request that decides."""
     first = await backend.write("f", b"1")
     await backend.write_atomic("f", b"2", if_match=first.etag)
     with pytest.raises(PreconditionFailed):
         await backend.write_atomic("f", b"3", if_match=first.etag)
-    assert shelf.peek("f") == b"2"
-    assert shelf.files() == ["f"]
+    assert filesystem.peek("f") == b"2"
+    assert filesystem.files() == ["f"]
 
 
 # Moves
 
 
-async def test_a_lost_move_is_found_out(account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_lost_move_is_found_out(
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
+) -> None:
     """The mark that a write leaves tells that the file at the target is the one that was moved."""
     await backend.write_atomic("a", b"x")
     account.fail("rename", lost)
     await backend.move("a", "b")
-    assert shelf.files() == ["b"]
+    assert filesystem.files() == ["b"]
 
 
 async def test_a_lost_move_without_a_mark_is_told_as_it_is(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
 ) -> None:
     """A file that others wrote carries no mark: the outcome is unknown, and nothing is guessed."""
-    shelf.poke("a", b"x")
+    filesystem.poke("a", b"x")
     account.fail("rename", lost)
     with pytest.raises(OutcomeUnknown):
         await backend.move("a", "b")
-    assert shelf.files() == ["b"]
+    assert filesystem.files() == ["b"]
 
 
 async def test_a_lost_move_that_was_not_done_is_told_as_it_is(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
 ) -> None:
     """The request was lost before it arrived, and its repetition refused: the source tells that nothing was done."""
 
     def dropped(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
         raise ConnectionResetError
 
-    shelf.poke("a", b"x")
-    shelf.poke("b", b"theirs")
+    filesystem.poke("a", b"x")
+    filesystem.poke("b", b"theirs")
     account.fail("rename", dropped)
     with pytest.raises(AlreadyExists):
         await backend.move("a", "b")
-    assert shelf.peek("b") == b"theirs"
+    assert filesystem.peek("b") == b"theirs"
 
 
 @pytest.mark.parametrize("verb", ["rename", "copy"])
 async def test_a_source_that_changes_is_no_target_that_exists(
-    account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend, verb: str
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend, verb: str
 ) -> None:
     """The condition on the source is lost, not the one on the target."""
 
     def overtaken(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
-        shelf.poke("a", b"newer")
+        filesystem.poke("a", b"newer")
         return carry_out()
 
-    shelf.poke("a", b"x")
+    filesystem.poke("a", b"x")
     account.fail(verb, overtaken)
     with pytest.raises(PreconditionFailed, match="source"):
         await (backend.move if verb == "rename" else backend.copy)("a", "b")
-    assert shelf.files() == ["a"]
+    assert filesystem.files() == ["a"]
 
 
 @pytest.mark.parametrize("operation", ["exists", "is_folder", "delete", "move", "copy"])
 async def test_an_operation_has_one_deadline(
-    account: FakeAccount, shelf: Shelf, options: dict[str, Any], operation: str
+    account: FakeAccount, filesystem: Filesystem, options: dict[str, Any], operation: str
 ) -> None:
     """DECISIONS 24: all requests of an operation share one."""
     ends: list[float | None] = []
-    shelf.poke("a", b"x")
+    filesystem.poke("a", b"x")
     async with AsyncAzureBackend(**options) as backend:
         send = backend._core.wire.head
 
@@ -372,10 +376,10 @@ async def test_an_operation_has_one_deadline(
     assert None not in ends
 
 
-async def test_of_twenty_movers_onto_one_name_one_wins(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_of_twenty_movers_onto_one_name_one_wins(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """A rename race without `overwrite`: the service decides, the others keep their files."""
     for number in range(20):
-        shelf.poke(f"from/{number}", str(number).encode())
+        filesystem.poke(f"from/{number}", str(number).encode())
     won: list[int] = []
 
     async def move(number: int) -> None:
@@ -389,8 +393,8 @@ async def test_of_twenty_movers_onto_one_name_one_wins(shelf: Shelf, backend: As
         for number in range(20):
             group.start_soon(move, number)
     assert len(won) == 1
-    assert shelf.peek("to") == str(won[0]).encode()
-    assert len(shelf.files()) == 20
+    assert filesystem.peek("to") == str(won[0]).encode()
+    assert len(filesystem.files()) == 20
 
 
 # Kills
@@ -409,10 +413,10 @@ backend.write_atomic("d/f", chunks(), overwrite=True)
 
 @pytest.mark.parametrize("verb", ["append", "flush", "rename"])
 def test_a_kill_leaves_the_target_as_it_was(
-    account: FakeAccount, shelf: Shelf, options: dict[str, Any], verb: str
+    account: FakeAccount, filesystem: Filesystem, options: dict[str, Any], verb: str
 ) -> None:
     """SIGKILL between append and flush, and between flush and rename; `abort_uploads` finds what it left."""
-    shelf.poke("d/f", b"old")
+    filesystem.poke("d/f", b"old")
     killed: list[int] = []
 
     def kill(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:
@@ -423,17 +427,17 @@ def test_a_kill_leaves_the_target_as_it_was(
         raise ConnectionResetError
 
     account.fail(verb, kill)
-    given = {**shelf.options, "hns": True, "block_size": 64 * KIB, "max_concurrency": 1}
+    given = {**filesystem.options, "hns": True, "block_size": 64 * KIB, "max_concurrency": 1}
     child = subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(given)], stdout=subprocess.PIPE)
     with child:
         assert child.wait() == -signal.SIGKILL
-    assert shelf.peek("d/f") == b"old"
+    assert filesystem.peek("d/f") == b"old"
     with AzureBackend(**options) as backend:
         assert [str(entry.path) for entry in backend.list_files("", recursive=True)] == ["d/f"]
         assert [kind for _, kind in backend.list_uploads()] == ["temporary"]
         assert backend.abort_uploads(3600) == 0
         assert backend.abort_uploads(0) == 1
-    assert shelf.files() == ["d/f"]
+    assert filesystem.files() == ["d/f"]
 
 
 # The account
@@ -456,7 +460,7 @@ def test_the_other_endpoint_is_known_by_the_first(given: dict[str, Any], url: st
     assert backend._config.account.dfs_url == url
 
 
-def test_the_sdk_is_one_call_away(shelf: Shelf, options: dict[str, Any]) -> None:
+def test_the_sdk_is_one_call_away(filesystem: Filesystem, options: dict[str, Any]) -> None:
     """CONTRACT 156: unwrap(FileSystemClient) gives the SDK's client, at the Data Lake endpoint."""
     with AzureBackend(**options) as backend, backend.unwrap(datalake.FileSystemClient) as client:
         backend.write("d/f", b"x")

@@ -9,18 +9,18 @@ import pytest
 
 from remote_store._core.errors import UnexpectedResponse
 from remote_store.backends.azure.backend import AsyncAzureBackend
-from tests.servers.dfs import FakeAccount, Shelf
+from tests.servers.dfs import FakeAccount, Filesystem
 from tests.servers.dfs.asked import Answer, Asked
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_service_prunes_a_listing_by_depth(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_the_service_prunes_a_listing_by_depth(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """With `max_depth` only the directories down to it are asked for; the thousand files below never travel."""
     for number in range(1000):
-        shelf.poke(f"a/b/c/d/{number}", b"")
-    shelf.poke("a/f", b"")
-    shelf.poke("a/b/g", b"")
+        filesystem.poke(f"a/b/c/d/{number}", b"")
+    filesystem.poke("a/f", b"")
+    filesystem.poke("a/b/g", b"")
     found = [str(entry.path) async for entry in backend.list_files("", recursive=True, max_depth=2)]
     assert sorted(found) == ["a/b/g", "a/f"]
     assert backend.wire.sent == {"ListPaths": 3}
@@ -28,13 +28,13 @@ async def test_the_service_prunes_a_listing_by_depth(shelf: Shelf, backend: Asyn
 
 @pytest.mark.parametrize("depth", [None, 1, 9])
 async def test_a_listing_goes_on_after_its_last_key(
-    shelf: Shelf, backend: AsyncAzureBackend, depth: int | None
+    filesystem: Filesystem, backend: AsyncAzureBackend, depth: int | None
 ) -> None:
     """DECISIONS 23: `limit` and `start_after` together give each file once, in the order of keys."""
     keys = ["a.c", "a/b", "a/z", "b", "c/1", "c/2", "c/3", "d0", "é", "z"]
     for key in reversed(keys):
-        shelf.poke(key, b"")
-    shelf.poke("c/.~tmp.0123456789abcdef", b"")
+        filesystem.poke(key, b"")
+    filesystem.poke("c/.~tmp.0123456789abcdef", b"")
     found: list[str] = []
     while True:
         after = found[-1] if found else None
@@ -49,27 +49,31 @@ async def test_a_listing_goes_on_after_its_last_key(
     assert found == sorted(keys)
 
 
-async def test_a_listing_asks_only_for_what_it_gives(shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_listing_asks_only_for_what_it_gives(filesystem: Filesystem, backend: AsyncAzureBackend) -> None:
     """Directories before the key, and those behind the limit, are not asked for."""
     for folder in "abcdef":
-        shelf.poke(f"{folder}/1", b"")
-        shelf.poke(f"{folder}/2", b"")
+        filesystem.poke(f"{folder}/1", b"")
+        filesystem.poke(f"{folder}/2", b"")
     found = [str(e.path) async for e in backend.list_files("", recursive=True, start_after="c/1", limit=2)]
     assert found == ["c/2", "d/1"]
     assert backend.wire.sent == {"ListPaths": 3}
 
 
-async def test_a_folder_goes_page_by_page(account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_folder_goes_page_by_page(
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
+) -> None:
     """A recursive deletion follows the service's continuations to the end."""
     account.paths.delete_page = 10
     for number in range(35):
-        shelf.poke(f"d/{number}", b"")
+        filesystem.poke(f"d/{number}", b"")
     await backend.delete_folder("d", recursive=True)
-    assert shelf.tree.nodes == {}
+    assert filesystem.tree.nodes == {}
     assert backend.wire.sent["DeleteDirectory"] == 4
 
 
-async def test_a_listing_in_a_circle_ends(account: FakeAccount, shelf: Shelf, backend: AsyncAzureBackend) -> None:
+async def test_a_listing_in_a_circle_ends(
+    account: FakeAccount, filesystem: Filesystem, backend: AsyncAzureBackend
+) -> None:
     """RELIABILITY 21: a continuation that repeats is no listing."""
 
     def again(asked: Asked, carry_out: Callable[[], Answer]) -> Answer:

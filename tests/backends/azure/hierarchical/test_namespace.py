@@ -11,7 +11,7 @@ import pytest
 from remote_store._core.capability import Capability
 from remote_store._core.errors import BackendUnavailable, PermissionDenied
 from remote_store.backends.azure.backend import AsyncAzureBackend
-from tests.servers.dfs import FakeAccount, Shelf
+from tests.servers.dfs import FakeAccount, Filesystem
 from tests.servers.dfs.asked import Answer, Asked
 
 pytestmark = pytest.mark.anyio
@@ -29,9 +29,9 @@ async def test_the_account_is_asked_once(account: FakeAccount, options: dict[str
         assert [entry async for entry in backend.list_files("")] == []
 
 
-async def test_a_listing_may_be_what_asks(shelf: Shelf, options: dict[str, Any]) -> None:
+async def test_a_listing_may_be_what_asks(filesystem: Filesystem, options: dict[str, Any]) -> None:
     """A listing is made before anything is known, and asks with its first page."""
-    shelf.poke("a/b", b"x")
+    filesystem.poke("a/b", b"x")
     async with AsyncAzureBackend(**{**options, "hns": None}) as backend:
         assert [str(entry.path) async for entry in backend.list_folders("")] == ["a"]
         assert backend.wire.sent == {"GetAccountInfo": 1, "ListPaths": 1}
