@@ -28,6 +28,7 @@ from ..._core.errors import (
     TimeoutExceeded,
     UnexpectedResponse,
 )
+from ..._http.asyncio_connections import UploadStalled
 from ..._http.retrying import Fault, pause_asked
 
 __all__ = ["MISSING", "NO_CONTAINER", "REFUSED", "Place", "failure", "fault_of", "refusal", "translated", "unexpected"]
@@ -213,6 +214,8 @@ def fault_of(error: Exception, verb: str) -> Fault:
         return Fault("TLS", _text(tls), verb=verb, may_retry=not _about_certificates(tls))
     if isinstance(error, core.ServiceRequestTimeoutError) or _named(inner, "ConnectTimeout"):
         return Fault("Timeout", "no connection in time", verb=verb, may_retry=True)
+    if isinstance(inner, UploadStalled):
+        return Fault("Timeout", "the upload stalled", verb=verb, may_retry=True)
     if (
         isinstance(error, (core.ServiceResponseTimeoutError, TimeoutError))
         or isinstance(inner, TimeoutError)

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 
-from ..._http.asyncio_closing import ends_at_once
+from ..._http.asyncio_connections import mind_stalls
 
 __all__ = ["aiohttp_transport"]
 
@@ -28,7 +28,7 @@ def aiohttp_transport(
         trust_env=environment,
     )
     session._retry_connection = False
-    ends_at_once(session.connector)
+    mind_stalls(session.connector)
     connect, read = timeouts
     transport: AsyncHttpTransport[Any, Any] = AioHttpTransport(
         session=session, session_owner=True, connection_timeout=connect, read_timeout=read

@@ -31,6 +31,7 @@ from ..._core.errors import (
     TimeoutExceeded,
     UnexpectedResponse,
 )
+from ..._http.asyncio_connections import UploadStalled
 from ..._http.retrying import Fault, pause_asked
 
 __all__ = ["MISSING", "REFUSED", "Place", "failure", "fault_of", "translated", "unexpected"]
@@ -160,6 +161,8 @@ def _of_transport(error: Exception, verb: str) -> Fault | None:
     """Return the fault of a connection that failed, None for any other exception."""
     if isinstance(error, sdk.ConnectTimeoutError):
         return Fault("Timeout", "no connection in time", verb=verb, may_retry=True)
+    if isinstance(getattr(error, "kwargs", {}).get("error"), UploadStalled):
+        return Fault("Timeout", "the upload stalled", verb=verb, may_retry=True)
     if isinstance(error, (sdk.ReadTimeoutError, TimeoutError)) or _named(error, "Timeout"):
         return Fault("Timeout", "the answer stalled", verb=verb, may_retry=True, maybe_done=True)
     if isinstance(error, (sdk.EndpointConnectionError, sdk.ProxyConnectionError)):

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiobotocore.httpsession import AIOHTTPSession
 
-from ..._http.asyncio_closing import ends_at_once
+from ..._http.asyncio_connections import mind_stalls
 from .documents import Answers, document_of, read_as_stream
 
 __all__ = ["OneTrySession"]
@@ -17,7 +17,7 @@ class OneTrySession(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no typ
 
     aiohttp sends a PUT or DELETE again by itself if its connection is closed without an answer. The first may have
     been carried out, and the second then meets its own object: we must know that to tell the truth (DECISIONS 25).
-    It follows redirects too, and what the other host says would be believed. Its connections end when they are closed.
+    It follows redirects too, and what the other host says would be believed. Its connections mind stalls.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -30,7 +30,7 @@ class OneTrySession(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no typ
 
     async def _create_connector(self, proxy_url: str | None) -> Any:
         connector = await super()._create_connector(proxy_url)
-        ends_at_once(connector)
+        mind_stalls(connector)
         return connector
 
     async def _get_session(self, proxy_url: str | None) -> Any:

@@ -213,6 +213,21 @@ async def test_no_connection_is_left(options: dict[str, Any], container: Contain
     assert proxy.wait_idle() == 0
 
 
+async def test_an_upload_that_stalls_is_sent_again(
+    options: dict[str, Any], container: Container, proxy: FaultProxy
+) -> None:
+    """RELIABILITY 8: on asyncio a stall took all of the operation's time."""
+    proxy.script(Fault("stall-upload", verb="PUT", offset=1000))
+    data = os.urandom(32 * KIB * KIB)
+    policy = RetryPolicy(max_attempts=2, backoff_base=0, jitter=0, timeout=30)
+    impatient = {"connection_timeout": 5.0, "read_timeout": 2.0}
+    more = {"retry": policy, "client_options": impatient, "single_put_max": len(data)}
+    async with AsyncAzureBackend(**{**options, **more}) as backend:
+        await backend.write("new", data, overwrite=True)
+    assert container.client.download_blob("new").readall() == data
+    assert proxy.counters().struck == {"stall-upload": 1}
+
+
 async def test_an_upload_that_stalled_leaves_no_connection(options: dict[str, Any], proxy: FaultProxy) -> None:
     """RELIABILITY 8: asyncio keeps a connection that is closed until its peer has read what it was still to send."""
     proxy.script(Fault("stall-upload", verb="PUT", count=0, offset=1000))

@@ -159,6 +159,25 @@ async def test_a_trickle_is_no_sign_of_life(options: dict[str, Any], proxy: Faul
             await read(backend)
 
 
+@pytest.mark.parametrize("count", [1, 0])
+async def test_an_upload_that_stalls_is_sent_again(
+    options: dict[str, Any], strict: StrictS3, proxy: FaultProxy, count: int
+) -> None:
+    """RELIABILITY 8: on asyncio a stall took all of the operation's time, and left it unknown what had been done."""
+    proxy.script(Fault("stall-upload", verb="PutObject", count=count, offset=1000))
+    data = os.urandom(32 * MIB)
+    impatient = {"config_kwargs": {"read_timeout": 0.5}}
+    async with AsyncS3Backend(**options, single_put_max=64 * MIB, client_options=impatient) as backend:
+        if count:
+            await backend.write("new", data, overwrite=True)
+            assert strict.objects["new"].data == data
+        else:
+            with pytest.raises(TimeoutExceeded, match="3 attempts"):
+                await backend.write("new", data, overwrite=True)
+            assert "new" not in strict.objects
+    assert proxy.counters().struck == {"stall-upload": count or 3}
+
+
 async def test_an_upload_that_stalled_leaves_no_connection(options: dict[str, Any], proxy: FaultProxy) -> None:
     """RELIABILITY 8: asyncio keeps a connection that is closed until its peer has read what it was still to send."""
     proxy.script(Fault("stall-upload", verb="PutObject", count=0, offset=1000))
