@@ -1,4 +1,4 @@
-"""Connections of aiohttp that notice a peer who has stopped reading, and end when they are closed all the same."""
+"""Connections of aiohttp that notice a peer who has stopped reading or sends garbage, and that end when closed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from aiohttp import ServerTimeoutError
+from aiohttp import ClientPayloadError, ServerTimeoutError
 from aiohttp.client_proto import ResponseHandler
 
 __all__ = ["UploadStalled", "mind_stalls"]
@@ -21,7 +21,8 @@ def mind_stalls(connector: Any) -> None:
 
     aiohttp's clock for reads starts when all of a request is sent: one that nobody reads has no limit. And asyncio's
     ``close()`` sends first what is still to be sent: the rest of an upload that was given up would keep its socket for
-    as long as nobody reads it, and no session knows of it any more.
+    as long as nobody reads it, and no session knows of it any more. Whoever reads a body whose chunks turn out to be
+    none must be told: aiohttp tells only who waits for the head, and has stopped its clock.
     """
     connector._factory = partial(_Minding, loop=asyncio.get_running_loop())
 
@@ -44,6 +45,13 @@ class _Minding(ResponseHandler):
         """Stop watching."""
         self._stop()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; where they are no HTTP, tell whoever reads the body."""
+        super().data_received(data)
+        body, error = self._payload, self.exception()
+        if error is not None and body is not None and body.exception() is None:
+            body.set_exception(ClientPayloadError(f"The body is not well-formed: {type(error).__name__}"))
 
     def close(self) -> None:
         """Say farewell where that is possible at once (TLS), and end."""

@@ -159,6 +159,20 @@ async def test_a_trickle_is_no_sign_of_life(options: dict[str, Any], proxy: Faul
             await read(backend)
 
 
+async def test_chunks_that_are_none_end_the_answer(
+    backend: AsyncS3Backend, strict: StrictS3, proxy: FaultProxy
+) -> None:
+    """RELIABILITY 10: on asyncio garbage that came after the head left its reader waiting as long as the operation had.
+
+    Whether it comes with the head is left to chance, and so there are many.
+    """
+    strict.put("d/file", b"x")
+    for _ in range(40):
+        proxy.script(Fault("chunked", verb="ListObjectsV2"))
+        assert [entry.name async for entry in backend.list_files("d")] == ["file"]
+        assert proxy.counters().requests == {"ListObjectsV2": 2}
+
+
 @pytest.mark.parametrize("count", [1, 0])
 async def test_an_upload_that_stalls_is_sent_again(
     options: dict[str, Any], strict: StrictS3, proxy: FaultProxy, count: int
