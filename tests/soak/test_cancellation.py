@@ -102,7 +102,7 @@ async def _cancel_often(backend: str, operation: Operation, count: int, folder: 
     await bench.store.write("new", NEW)
     assert sorted([str(info.path) async for info in bench.store.list_files("")]) == ["new", "old"]
     await bench.store.aclose()
-    assert held().threads == threads
+    assert held().threads <= threads  # those of servers that other tests have run may end meanwhile
 
 
 @pytest.mark.parametrize("count", COUNTS)
